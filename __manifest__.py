@@ -1,0 +1,20 @@
+{
+    "name": "CLM: Customer and Contract Lifecycle",
+    "summary": "See where every customer stands, how they got there and what is due next",
+    "version": "19.0.1.0.0",
+    "category": "Sales/CRM",
+    "author": "CLM contributors",
+    "license": "LGPL-3",
+    "application": True,
+    "depends": ["sale_crm"],
+    "data": [
+        "security/clm_security.xml",
+        "security/ir.model.access.csv",
+        "security/clm_rules.xml",
+        "data/clm_stage_data.xml",
+        "data/clm_rule_data.xml",
+        "data/ir_cron_data.xml",
+    ],
+    "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
+}

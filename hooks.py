@@ -1,0 +1,14 @@
+def post_init_hook(env):
+    """Start the reconstruction of every customer's history.
+
+    Only queues the customers (one statement) and wakes the cron, so that installing on a
+    database with years of data returns at once. The cron does the work in batches and its
+    progress is shown in the Lifecycle app.
+    """
+    env["clm.lifecycle.engine"]._enqueue_all()
+
+
+def uninstall_hook(env):
+    """Remove the settings that have no XML id of their own; Odoo removes all the rest."""
+    # sudo: parameters are writable by system administrators only
+    env["ir.config_parameter"].sudo().search([("key", "=like", "clm.%")]).unlink()

@@ -1,0 +1,24 @@
+from odoo import models
+from odoo.tools import SQL
+
+
+class BasePartnerMergeAutomaticWizard(models.TransientModel):
+    _inherit = "base.partner.merge.automatic.wizard"
+
+    def _update_foreign_keys(self, src_partners, dst_partner):
+        """Merge lifecycles without loss.
+
+        The visits of the merged contacts go over to the remaining one as superseded (two ledgers cannot both
+        hold), the documents go over as Odoo does it, and the replay of all of them makes the new ledger.
+        """
+        self.env.flush_all()
+        self.env.cr.execute(SQL(
+            """
+            UPDATE clm_visit SET superseded_at = now() AT TIME ZONE 'UTC', active = FALSE
+             WHERE partner_id = ANY(%s) AND superseded_at IS NULL
+            """,
+            src_partners.ids,
+        ))
+        res = super()._update_foreign_keys(src_partners, dst_partner)
+        self.env["clm.queue"]._push({*dst_partner.ids, *dst_partner.commercial_partner_id.ids})
+        return res

@@ -1,0 +1,27 @@
+from odoo import api, fields, models
+from odoo.addons.base.models.res_partner import _tz_get
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    lifecycle_tz = fields.Selection(
+        _tz_get,
+        string="Lifecycle Time Zone",
+        help="Days of the customer lifecycle begin at midnight here. Empty: the time zone of the company's contact, or UTC.",
+    )
+
+    def write(self, vals):
+        res = super().write(vals)
+        if "lifecycle_tz" in vals:
+            self.env["clm.lifecycle.engine"]._enqueue_all()
+        return res
+
+    @api.model
+    def _lifecycle_timezones(self):
+        """:return: dict of company id -> name of its time zone, the main company (lowest id) first"""
+        # sudo: events of every company count for a shared customer
+        companies = self.sudo().with_context(active_test=False).search_fetch(
+            [], ["lifecycle_tz", "partner_id"], order="id"
+        )
+        return {company.id: company.lifecycle_tz or company.partner_id.tz or "UTC" for company in companies}

@@ -1,0 +1,130 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+# shown as an average, computed as a percentile of the group
+PERCENTILES = {"days_median:avg": 0.5, "days_p90:avg": 0.9}
+
+
+class ClmVisitReport(models.Model):
+    """Time in stage and conversion between stages: one row for each current visit.
+
+    Visits that later facts disproved (superseded) are left out. A visit that lasts has no days yet, so medians
+    and percentiles are those of visits that ended: filter on the date of leaving for the speed of a period.
+    """
+
+    _name = "clm.visit.report"
+    _description = "Time in Stage Analysis"
+    _auto = False
+    _rec_name = "stage_id"
+    _order = "entered_at desc, id desc"
+    _depends = {
+        "clm.visit": [
+            "partner_id", "company_id", "number", "cycle", "stage_id", "entered_at", "exited_at", "days", "origin",
+            "rule_id", "superseded_at",
+        ],
+        "res.partner": ["user_id", "country_id", "industry_id"],
+    }
+
+    partner_id = fields.Many2one("res.partner", string="Customers", readonly=True, aggregator="count_distinct")
+    company_id = fields.Many2one("res.company", string="Company", readonly=True)
+    user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
+    country_id = fields.Many2one("res.country", string="Country", readonly=True)
+    industry_id = fields.Many2one("res.partner.industry", string="Industry", readonly=True)
+    stage_id = fields.Many2one("clm.stage", string="Stage", readonly=True)
+    previous_stage_id = fields.Many2one("clm.stage", string="Previous Stage", readonly=True)
+    next_stage_id = fields.Many2one(
+        "clm.stage", string="Next Stage", readonly=True, help="Where the customer went from here; empty while there."
+    )
+    number = fields.Integer(readonly=True, aggregator=None)
+    cycle = fields.Integer(
+        readonly=True, aggregator=None, help="1 until the customer is won back for the first time, then 2 and so on."
+    )
+    origin = fields.Selection(
+        [("rule", "Rule"), ("manual", "By hand"), ("import", "Import")], string="Moved By", readonly=True
+    )
+    rule_id = fields.Many2one("clm.rule", string="Rule", readonly=True)
+    entered_at = fields.Datetime("Entered On", readonly=True)
+    exited_at = fields.Datetime("Left On", readonly=True)
+    days_median = fields.Float(
+        "Median Days", readonly=True, aggregator="avg",
+        help="Half of the customers who left the stage were in it for fewer days than this.",
+    )
+    days_p90 = fields.Float(
+        "Days of 9 in 10", readonly=True, aggregator="avg",
+        help="Nine of ten customers who left the stage were in it for fewer days than this (90th percentile).",
+    )
+    days = fields.Float("Average Days", readonly=True, aggregator="avg", help="Of those who left the stage.")
+    moved_on = fields.Float("Moved On", readonly=True, aggregator="avg", help="Share that went on to another stage.")
+    still_there = fields.Integer("Still There", readonly=True, help="Visits that last.")
+
+    @property
+    def _table_query(self) -> SQL:
+        return SQL("%s %s %s", self._select(), self._from(), self._where())
+
+    @api.model
+    def _select(self) -> SQL:
+        return SQL(
+            """
+            SELECT v.id,
+                   v.partner_id,
+                   v.company_id,
+                   p.user_id,
+                   p.country_id,
+                   p.industry_id,
+                   v.stage_id,
+                   previous.stage_id AS previous_stage_id,
+                   next.stage_id AS next_stage_id,
+                   v.number,
+                   v.cycle,
+                   v.origin,
+                   v.rule_id,
+                   v.entered_at,
+                   v.exited_at,
+                   v.days,
+                   v.days AS days_median,
+                   v.days AS days_p90,
+                   CASE WHEN v.exited_at IS NULL THEN 0 ELSE 1 END AS moved_on,
+                   CASE WHEN v.exited_at IS NULL THEN 1 ELSE 0 END AS still_there
+            """
+        )
+
+    @api.model
+    def _from(self) -> SQL:
+        # neighbours by number, not by window function: PostgreSQL drops joins that a view does not ask for
+        return SQL(
+            """
+              FROM clm_visit v
+              LEFT JOIN res_partner p ON p.id = v.partner_id
+              LEFT JOIN clm_visit next
+                ON next.partner_id = v.partner_id AND next.number = v.number + 1 AND next.superseded_at IS NULL
+              LEFT JOIN clm_visit previous
+                ON previous.partner_id = v.partner_id AND previous.number = v.number - 1
+               AND previous.superseded_at IS NULL
+            """
+        )
+
+    @api.model
+    def _where(self) -> SQL:
+        return SQL("WHERE v.superseded_at IS NULL")
+
+    def _read_group_select(self, aggregate_spec, query):
+        """Real medians and 90th percentiles of every group, wherever the client asks for an average."""
+        if aggregate_spec not in PERCENTILES:
+            return super()._read_group_select(aggregate_spec, query)
+        fname = aggregate_spec.split(":")[0]
+        return SQL(
+            "percentile_cont(%s) WITHIN GROUP (ORDER BY %s)",
+            PERCENTILES[aggregate_spec],
+            self._field_to_sql(self._table, fname, query),
+        )
+
+    @api.readonly
+    def action_open_partner(self):
+        """Open the customer of the visit."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "res.partner",
+            "res_id": self.partner_id.id,
+            "views": [(False, "form")],
+        }

@@ -1,0 +1,1 @@
+"""What the addon computes, as plain Python: values in, values out, no Odoo."""

@@ -1,0 +1,2 @@
+from . import clm_rebuild
+from . import clm_stage_move
