@@ -21,6 +21,19 @@ KIND_LABELS = [
 ]
 
 
+# columns of the timeline that most sources leave empty, with their types in the database
+OPTIONAL_COLUMNS = {
+    "score": "float8",
+    "label": "varchar",
+    "stage_id": "int4",
+    "pin": "bool",
+    "origin": "varchar",
+    "user_id": "int4",
+    "purchase_number": "int4",
+    "order_stage_id": "int4",
+}
+
+
 class ClmEvent(models.Model):
     """The customer's timeline: one row for each thing that happened, read straight from the documents.
 
@@ -36,7 +49,10 @@ class ClmEvent(models.Model):
     _depends = {
         "res.partner": ["commercial_partner_id", "company_id", "create_date", "name"],
         "crm.lead": ["partner_id", "type", "date_conversion", "expected_revenue", "company_id", "name"],
-        "sale.order": ["partner_id", "state", "date_order", "amount_untaxed", "currency_rate", "company_id", "name"],
+        "sale.order": [
+            "partner_id", "state", "date_order", "amount_untaxed", "currency_rate", "company_id", "name",
+            "purchase_number", "lifecycle_stage_id",
+        ],
         "account.move": [
             "partner_id", "state", "move_type", "invoice_date", "amount_untaxed_signed", "company_id", "name",
         ],
@@ -61,46 +77,70 @@ class ClmEvent(models.Model):
     pin = fields.Boolean("Automation Off", readonly=True)
     origin = fields.Char(readonly=True)
     user_id = fields.Many2one("res.users", string="By", readonly=True)
+    purchase_number = fields.Integer(readonly=True, aggregator=None, help="1 for the first purchase; of orders only.")
+    order_stage_id = fields.Many2one("clm.stage", string="Stage Reached", readonly=True, help="Of orders only.")
 
     @property
     def _table_query(self):
-        return SQL(" UNION ALL ").join(self._event_sources())
+        return SQL(" UNION ALL ").join(self._event_sources(SQL("res_partner")))
+
+    @api.model
+    def _customers_query(self, partner_ids):
+        """The same rows for some customers only, as one query that the database plans well.
+
+        The contacts of these customers come first and each source looks their documents up by index. A condition
+        put around the whole timeline would make PostgreSQL read every document of the database.
+
+        :param partner_ids: list of ids of commercial partners
+        :return: ``SQL``
+        """
+        return SQL(
+            """
+            WITH batch AS MATERIALIZED (
+                SELECT id, commercial_partner_id, company_id, create_date, name
+                  FROM res_partner WHERE commercial_partner_id = ANY(%s)
+            )
+            %s
+            """,
+            partner_ids, SQL(" UNION ALL ").join(self._event_sources(SQL("batch"))),
+        )
 
     # === SOURCES === #
 
     @api.model
-    def _event_sources(self):
+    def _event_sources(self, partners):
         """Hook: the documents that are events.
 
+        :param SQL partners: the relation to take as ``p``: ``res_partner``, or some of its rows with the columns
+            id, commercial_partner_id, company_id, create_date and name
         :return: list of ``SQL``, each one SELECT made by :meth:`_event_source`
         """
         return [
-            self._event_contacts(),
-            self._event_leads(),
-            self._event_opportunities(),
-            self._event_quotations(),
-            self._event_orders(),
-            self._event_invoices(),
-            self._event_stage_changes(),
+            self._event_contacts(partners),
+            self._event_leads(partners),
+            self._event_opportunities(partners),
+            self._event_quotations(partners),
+            self._event_orders(partners),
+            self._event_invoices(partners),
+            self._event_stage_changes(partners),
         ]
 
     @api.model
-    def _event_source(self, tables, model, res_id, date, kind, offset=0, **columns):
+    def _event_source(self, tables, model, res_id, date, kind, company, offset=0, **columns):
         """Build one SELECT of the timeline.
 
-        :param SQL tables: FROM and WHERE; must offer ``p`` (the document's partner) and ``co`` (its company)
+        :param SQL tables: FROM and WHERE; must offer ``p``, the document's partner
         :param str model: technical name of the document
         :param SQL res_id: its id
         :param SQL date: when it happened, timestamp in UTC
         :param kind: one of ``tools.replay.KINDS``, or a triple (``SQL`` condition, kind if true, kind if false)
+        :param SQL company: its company, which may be none
         :param int offset: 0 or 32; keeps the ids of two models that make events of the same kind apart
         :param columns: further ``SQL`` by column: amount (company currency, untaxed), score, label,
-            stage_id, pin, origin, user_id, company_id
+            stage_id, pin, origin, user_id, purchase_number, order_stage_id
         """
         date = SQL("date_trunc('second', %s)", date)
         kind, kind_number = self._event_kind(kind)
-        optional = {"score": "float8", "label": "varchar", "stage_id": "int4", "pin": "bool", "origin": "varchar",
-                    "user_id": "int4"}
         return SQL(
             """
             SELECT %(res_id)s::bigint * 64 + %(offset)s + %(kind_number)s AS id,
@@ -110,8 +150,8 @@ class ClmEvent(models.Model):
                    %(kind)s AS kind,
                    %(kind_number)s AS kind_number,
                    %(amount)s::numeric AS amount,
-                   co.currency_id AS currency_id,
-                   %(company_id)s AS company_id,
+                   %(currency)s::int4 AS currency_id,
+                   %(company)s AS company_id,
                    %(model)s::varchar AS model,
                    %(res_id)s AS res_id,
                    %(optional)s
@@ -122,14 +162,15 @@ class ClmEvent(models.Model):
             kind=kind,
             kind_number=kind_number,
             date=date,
-            day=self._event_day(date),
+            day=SQL("(%s AT TIME ZONE 'UTC' AT TIME ZONE %s)::date", date, self._event_timezone(company)),
             amount=columns.get("amount", SQL("0")),
-            company_id=columns.get("company_id", SQL("co.id")),
+            company=company,
+            currency=self._event_currency(company),
             model=model,
             tables=tables,
             optional=SQL(", ").join(
                 SQL("%s::%s AS %s", columns.get(name, SQL("NULL")), SQL(pg_type), SQL.identifier(name))
-                for name, pg_type in optional.items()
+                for name, pg_type in OPTIONAL_COLUMNS.items()
             ),
         )
 
@@ -145,102 +186,99 @@ class ClmEvent(models.Model):
         )
 
     @api.model
-    def _event_timezone(self):
-        """:return: SQL for the name of the time zone of the company ``co``"""
-        zones = self.env["res.company"]._lifecycle_timezones()
-        if len(set(zones.values())) == 1:
-            return SQL("%s", next(iter(zones.values())))
-        cases = (SQL("WHEN %s THEN %s", company_id, zone) for company_id, zone in zones.items())
-        return SQL("CASE co.id %s END", SQL(" ").join(cases))
+    def _event_by_company(self, company, values):
+        """:return: SQL for what ``values`` (dict by company id, the main company first) says of ``company``
+
+        A CASE rather than a join: a handful of companies, and the database plans far better without.
+        """
+        if len(set(values.values())) == 1:
+            return SQL("%s", next(iter(values.values())))
+        cases = (SQL("WHEN %s THEN %s", company_id, value) for company_id, value in values.items())
+        return SQL("CASE COALESCE(%s, %s) %s END", company, next(iter(values)), SQL(" ").join(cases))
 
     @api.model
-    def _event_day(self, date):
-        return SQL("(%s AT TIME ZONE 'UTC' AT TIME ZONE %s)::date", date, self._event_timezone())
+    def _event_timezone(self, company):
+        """:return: SQL for the name of the time zone; what belongs to no company is the main company's"""
+        return self._event_by_company(company, self.env["res.company"]._lifecycle_timezones())
 
     @api.model
-    def _event_company_join(self, company):
-        """:return: SQL joining ``co``; documents and partners of no company are the main company's"""
-        main_company_id = next(iter(self.env["res.company"]._lifecycle_timezones()))
-        return SQL("JOIN res_company co ON co.id = COALESCE(%s, %s)", company, main_company_id)
+    def _event_currency(self, company):
+        return self._event_by_company(company, self.env["res.company"]._lifecycle_currencies())
 
-    def _event_contacts(self):
+    def _event_contacts(self, partners):
         return self._event_source(
-            SQL(
-                "FROM res_partner p %s WHERE p.commercial_partner_id = p.id AND p.create_date IS NOT NULL",
-                self._event_company_join(SQL("p.company_id")),
-            ),
-            "res.partner", SQL("p.id"), SQL("p.create_date"), "contact",
-            label=SQL("p.name"), company_id=SQL("p.company_id"),
+            SQL("FROM %s p WHERE p.commercial_partner_id = p.id AND p.create_date IS NOT NULL", partners),
+            "res.partner", SQL("p.id"), SQL("p.create_date"), "contact", SQL("p.company_id"),
+            label=SQL("p.name"),
         )
 
-    def _event_leads(self):
+    def _event_leads(self, partners):
         """Leads, also those that became an opportunity since."""
         return self._event_source(
             SQL(
                 """
-                FROM crm_lead l JOIN res_partner p ON p.id = l.partner_id %s
+                FROM crm_lead l JOIN %s p ON p.id = l.partner_id
                 WHERE l.type = 'lead' OR l.date_conversion > l.create_date
                 """,
-                self._event_company_join(SQL("l.company_id")),
+                partners,
             ),
-            "crm.lead", SQL("l.id"), SQL("l.create_date"), "lead",
-            label=SQL("l.name"), company_id=SQL("l.company_id"),
+            "crm.lead", SQL("l.id"), SQL("l.create_date"), "lead", SQL("l.company_id"), label=SQL("l.name"),
         )
 
-    def _event_opportunities(self):
+    def _event_opportunities(self, partners):
         return self._event_source(
             SQL(
-                "FROM crm_lead l JOIN res_partner p ON p.id = l.partner_id %s WHERE l.type = 'opportunity'",
-                self._event_company_join(SQL("l.company_id")),
+                "FROM crm_lead l JOIN %s p ON p.id = l.partner_id WHERE l.type = 'opportunity'", partners,
             ),
             "crm.lead", SQL("l.id"), SQL("GREATEST(l.date_conversion, l.create_date)"), "opportunity",
-            label=SQL("l.name"), company_id=SQL("l.company_id"), amount=SQL("l.expected_revenue"),
+            SQL("l.company_id"), label=SQL("l.name"), amount=SQL("l.expected_revenue"),
         )
 
-    def _event_quotations(self):
+    def _event_quotations(self, partners):
         """Quotations, also those confirmed later. An order entered after its own date had no quotation before."""
         return self._event_source(
             SQL(
                 """
-                FROM sale_order o JOIN res_partner p ON p.id = o.partner_id %s
+                FROM sale_order o JOIN %s p ON p.id = o.partner_id
                 WHERE o.state IN ('draft', 'sent', 'cancel')
                    OR date_trunc('second', o.create_date) < o.date_order
                 """,
-                self._event_company_join(SQL("o.company_id")),
+                partners,
             ),
-            "sale.order", SQL("o.id"), SQL("LEAST(o.create_date, o.date_order)"), "quotation",
-            label=SQL("o.name"), amount=self._event_order_amount(),
+            "sale.order", SQL("o.id"), SQL("LEAST(o.create_date, o.date_order)"), "quotation", SQL("o.company_id"),
+            label=SQL("o.name"), amount=self._event_order_amount(), **self._event_order_columns(),
         )
 
-    def _event_orders(self):
+    def _event_orders(self, partners):
         """Confirmed orders; one with a negative total gives money back like a credit note."""
         return self._event_source(
-            SQL(
-                "FROM sale_order o JOIN res_partner p ON p.id = o.partner_id %s WHERE o.state = 'sale'",
-                self._event_company_join(SQL("o.company_id")),
-            ),
+            SQL("FROM sale_order o JOIN %s p ON p.id = o.partner_id WHERE o.state = 'sale'", partners),
             "sale.order", SQL("o.id"), SQL("o.date_order"), (SQL("o.amount_untaxed < 0"), "refund", "order"),
-            label=SQL("o.name"), amount=self._event_order_amount(),
+            SQL("o.company_id"), label=SQL("o.name"), amount=self._event_order_amount(), **self._event_order_columns(),
         )
 
     @api.model
     def _event_order_amount(self):
         return SQL("o.amount_untaxed / COALESCE(NULLIF(o.currency_rate, 0), 1)")
 
-    def _event_invoices(self):
+    @api.model
+    def _event_order_columns(self):
+        """What the engine wrote on the order, so that it can tell what to write anew without a second read."""
+        return {"purchase_number": SQL("o.purchase_number"), "order_stage_id": SQL("o.lifecycle_stage_id")}
+
+    def _event_invoices(self, partners):
         """Posted credit notes, and posted invoices that no order announced (one purchase is one event)."""
         return self._event_source(
             SQL(
                 """
-                FROM account_move m JOIN res_partner p ON p.id = m.partner_id %s
+                FROM account_move m JOIN %s p ON p.id = m.partner_id
                 WHERE m.state = 'posted'
                   AND (m.move_type = 'out_refund' OR (m.move_type IN ('out_invoice', 'out_receipt') AND %s))
                 """,
-                self._event_company_join(SQL("m.company_id")),
-                self._event_invoice_is_purchase(),
+                partners, self._event_invoice_is_purchase(),
             ),
             "account.move", SQL("m.id"), self._event_invoice_date(),
-            (SQL("m.amount_untaxed_signed < 0"), "refund", "invoice"), offset=32,
+            (SQL("m.amount_untaxed_signed < 0"), "refund", "invoice"), SQL("m.company_id"), offset=32,
             label=SQL("m.name"), amount=SQL("m.amount_untaxed_signed"),
         )
 
@@ -260,7 +298,7 @@ class ClmEvent(models.Model):
     @api.model
     def _event_invoice_date(self):
         """Invoices have a day only: the moment of entry when that is the day, else the day's beginning."""
-        zone = self._event_timezone()
+        zone = self._event_timezone(SQL("m.company_id"))
         day_start = SQL("(m.invoice_date::timestamp AT TIME ZONE %s AT TIME ZONE 'UTC')", zone)
         return SQL(
             "CASE WHEN m.create_date >= %(start)s AND m.create_date < %(start)s + interval '1 day'"
@@ -268,14 +306,11 @@ class ClmEvent(models.Model):
             start=day_start,
         )
 
-    def _event_stage_changes(self):
+    def _event_stage_changes(self, partners):
         return self._event_source(
-            SQL(
-                "FROM clm_stage_change c JOIN res_partner p ON p.id = c.partner_id %s",
-                self._event_company_join(SQL("p.company_id")),
-            ),
-            "clm.stage.change", SQL("c.id"), SQL("c.date"), "manual",
-            label=SQL("c.reason"), company_id=SQL("p.company_id"), stage_id=SQL("c.stage_id"),
+            SQL("FROM clm_stage_change c JOIN %s p ON p.id = c.partner_id", partners),
+            "clm.stage.change", SQL("c.id"), SQL("c.date"), "manual", SQL("p.company_id"),
+            label=SQL("c.reason"), stage_id=SQL("c.stage_id"),
             pin=SQL("CASE c.pin WHEN 'pin' THEN TRUE WHEN 'unpin' THEN FALSE END"),
             origin=SQL("c.origin"), user_id=SQL("c.user_id"),
         )

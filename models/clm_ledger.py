@@ -11,18 +11,14 @@ from odoo.tools.safe_eval import safe_eval
 from ..tools.replay import Event, replay
 
 CUSTOMER_DOMAIN = "clm.customer_domain"
-# our own companies, internal users and mere suppliers are nobody's customers
-DEFAULT_CUSTOMER_DOMAIN = (
-    "[('ref_company_ids', '=', False), ('user_ids', 'not any', [('share', '=', False)]), "
-    "'|', '|', '|', ('supplier_rank', '=', 0), ('customer_rank', '>', 0), "
-    "('sale_order_ids', '!=', False), ('opportunity_ids', '!=', False)]"
-)
+# our own companies and internal users are nobody's customers; mere suppliers are left out by _replay_batch
+DEFAULT_CUSTOMER_DOMAIN = "[('ref_company_ids', '=', False), ('partner_share', '=', True)]"
 
-# rows of events have the layout of Event, followed by the partner
+# the layout of a row of events: see _events
 DATE, KIND, MODEL, RES_ID = map(Event._fields.index, ("date", "kind", "model", "res_id"))
-PARTNER = itemgetter(len(Event._fields))
+PARTNER, ORDER_STAGE, ORDER_NUMBER = range(len(Event._fields), len(Event._fields) + 3)
 
-Customer = namedtuple("Customer", "id commercial_id company_id stage_id since cycle next_check")
+Customer = namedtuple("Customer", "id commercial_id company_id stage_id since cycle next_check supplier")
 Replayed = namedtuple("Replayed", "visits next_check events")
 NOTHING = Replayed((), None, ())
 StoredVisit = namedtuple("StoredVisit", "id partner_id number cycle stage_id entered_at exited_at origin model res_id")
@@ -77,7 +73,7 @@ class ClmLedger(models.AbstractModel):
         rows = self.env.execute_query(SQL(
             """
             SELECT id, commercial_partner_id, company_id, lifecycle_stage_id, lifecycle_since, lifecycle_cycle,
-                   lifecycle_next_check
+                   lifecycle_next_check, supplier_rank > 0 AND COALESCE(customer_rank, 0) = 0
               FROM res_partner
              WHERE id = ANY(%s)
              ORDER BY id
@@ -122,24 +118,24 @@ class ClmLedger(models.AbstractModel):
 
     @api.model
     def _events(self, partner_ids):
-        """:return: list of rows of the layout of ``Event`` and then the partner's id, in the order of replay"""
+        """:return: list of rows in the order of replay: the fields of ``Event``, then the partner's id, and of orders
+            the stage and purchase number that they have now
+        """
         return self.env.execute_query(SQL(
             """
             SELECT date, day - DATE '0001-01-01' + 1, kind, %s, score, model, res_id, stage_id, pin, origin, user_id,
-                   res_id, partner_id
+                   res_id, partner_id, order_stage_id, purchase_number
               FROM (%s) event
-             WHERE partner_id = ANY(%s)
              ORDER BY partner_id, date, kind_number, res_id
             """,
             self._amount(),
-            self.env["clm.event"]._table_query,
-            list(partner_ids),
+            self.env["clm.event"]._customers_query(list(partner_ids)),
         ))
 
     @api.model
     def _amount(self):
         """:return: SQL of an event's amount as a float, in the main company's currency where companies have several"""
-        main, *others = self.env["res.company"].sudo().search([], order="id").currency_id  # sudo: all companies count
+        main, *others = dict.fromkeys(self.env["res.company"]._lifecycle_currencies().values())
         if not others:
             return SQL("amount::float8")
         return SQL(
@@ -150,7 +146,7 @@ class ClmLedger(models.AbstractModel):
                  ORDER BY rate.company_id NULLS LAST, rate.name DESC LIMIT 1
             ) END, 0), 1))::float8
             """,
-            main=main.id,
+            main=main,
         )
 
     @api.model
@@ -166,8 +162,10 @@ class ClmLedger(models.AbstractModel):
         policy = self.env["clm.policy"]._compile(data)
         excluded = self._excluded_rules(list(members), data["rules"])
         replayed = {}
-        for partner_id, rows in groupby(self._events(members), key=PARTNER):
+        for partner_id, rows in groupby(self._events(members), key=itemgetter(PARTNER)):
             events = list(rows)
+            if members[partner_id].supplier and all(event[KIND] == "contact" for event in events):
+                continue  # a mere supplier: nothing was ever sold or offered to them
             visits, next_check = replay(
                 policy.without(frozenset(excluded[partner_id])) if partner_id in excluded else policy,
                 events,
@@ -241,19 +239,17 @@ class ClmLedger(models.AbstractModel):
         """
         if not added:
             return
-        recorded = now.isoformat()
-        buffer = io.StringIO()
+        null, end = "\\N", f"\t{now}\tt\n"
+        lines = []
         for partner_id, company_id, visit in added:
-            exited = visit.exited_at
-            days = (exited - visit.entered_at).total_seconds() / 86400 if exited else None
-            row = (
-                partner_id, company_id, visit.number, visit.cycle, visit.stage_id, visit.entered_at, exited, days,
-                visit.origin, visit.rule_id, visit.user_id, visit.model, visit.res_id, recorded, "t",
+            number, cycle, stage_id, entered_at, exited_at, origin, *cause = visit
+            days = null if exited_at is None else (exited_at - entered_at).total_seconds() / 86400
+            cause = "\t".join([null if value is None else str(value) for value in cause])
+            lines.append(
+                f"{partner_id}\t{company_id or null}\t{number}\t{cycle}\t{stage_id}\t{entered_at}"
+                f"\t{exited_at or null}\t{days}\t{origin}\t{cause}{end}"
             )
-            buffer.write("\t".join(["\\N" if value is None else str(value) for value in row]))
-            buffer.write("\n")
-        buffer.seek(0)
-        self.env.cr.copy_from(buffer, "clm_visit", columns=(
+        self.env.cr.copy_from(io.StringIO("".join(lines)), "clm_visit", columns=(
             "partner_id", "company_id", "number", "cycle", "stage_id", "entered_at", "exited_at", "days",
             "origin", "rule_id", "user_id", "evidence_model", "evidence_id", "recorded_at", "active",
         ))
@@ -268,7 +264,7 @@ class ClmLedger(models.AbstractModel):
             # a contact shows the stage of its company, a customer its own
             stage_id = last.stage_id if last else None
             new = (stage_id, last and last.entered_at, last.cycle if last else 0, next_check)
-            if partner_id == customer.commercial_id and new != customer[3:]:
+            if partner_id == customer.commercial_id and new != customer[3:7]:
                 changed.append((partner_id, *new))
                 if stage_id != customer.stage_id:
                     moved.append(partner_id)
@@ -309,21 +305,16 @@ class ClmLedger(models.AbstractModel):
     @api.model
     def _store_orders(self, replayed):
         """Write stage and purchase number on the orders where they changed."""
-        orders = {}
-        for visits, __, events in replayed.values():
-            orders.update(_order_values(visits, events))
-        if not orders:
-            return
-        self.env.cr.execute(SQL(
-            """
-            UPDATE sale_order o
-               SET lifecycle_stage_id = c.stage_id, purchase_number = c.number
-              FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS c (id, stage_id, number)
-             WHERE o.id = c.id
-               AND (o.lifecycle_stage_id, COALESCE(o.purchase_number, 0)) IS DISTINCT FROM (c.stage_id, c.number)
-            """,
-            list(orders), [stage_id for stage_id, __ in orders.values()], [number for __, number in orders.values()],
-        ))
+        changed = [row for visits, __, events in replayed.values() for row in _changed_orders(visits, events)]
+        if changed:
+            self.env.cr.execute(SQL(
+                """
+                UPDATE sale_order o SET lifecycle_stage_id = c.stage_id, purchase_number = c.number
+                  FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS c (id, stage_id, number)
+                 WHERE o.id = c.id
+                """,
+                *map(list, zip(*changed, strict=True)),
+            ))
 
     @api.model
     def _invalidate(self):
@@ -353,9 +344,12 @@ def _common_length(old, new):
     return length
 
 
-def _order_values(visits, events):
-    """:return: dict order id -> (stage reached with it, number of the purchase; 0 where it is none)"""
-    values = {}
+def _changed_orders(visits, events):
+    """Tell which orders hold another stage or purchase number than the replay gives.
+
+    :return: list of (order id, stage reached with it, number of the purchase; 0 where it is none)
+    """
+    values, stored = {}, {}
     number = position = 0
     stage_id = None
     for event in events:
@@ -364,11 +358,13 @@ def _order_values(visits, events):
             number += 1
         if event[MODEL] != "sale.order":
             continue
+        order_id = event[RES_ID]
+        stored[order_id] = (event[ORDER_STAGE], event[ORDER_NUMBER] or 0)
         if kind == "quotation":
-            values[event[RES_ID]] = (None, 0)
+            values[order_id] = (None, 0)
             continue
         while position < len(visits) and visits[position].entered_at <= event[DATE]:
             stage_id = visits[position].stage_id
             position += 1
-        values[event[RES_ID]] = (stage_id, number if kind == "order" else 0)
-    return values
+        values[order_id] = (stage_id, number if kind == "order" else 0)
+    return [(order_id, *value) for order_id, value in values.items() if value != stored[order_id]]

@@ -7,6 +7,7 @@ from odoo.tools import SQL, config, mute_logger, split_every
 
 _logger = logging.getLogger(__name__)
 
+# Partners in a batch. Memory grows with this alone; with many more, PostgreSQL would read whole tables for each batch.
 BATCH_SIZE = 2000
 MAX_CONFLICTS = 20
 # what PostgreSQL says when two workers met: start the batch anew

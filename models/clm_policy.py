@@ -5,6 +5,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Command
 
 from ..tools import replay
+from ..tools.policy_check import NEVER_TRIED, TIME_LOOP, check_policy
 
 HELD = "clm.policy.held"
 
@@ -91,16 +92,20 @@ class ClmPolicy(models.AbstractModel):
 
         :raise ValidationError: naming the rules
         """
-        if not hasattr(replay, "check_policy"):
-            return
-        problems = replay.check_policy(*self._parts(self._read()))
-        for problem in problems:
-            if problem.code == "time_loop":
-                names = self.env["clm.rule"].browse(problem.rule_ids).mapped("name")
-                raise ValidationError(self.env._(
+        _ = self.env._
+        for problem in check_policy(*self._parts(self._read())):
+            names = ", ".join(self.env["clm.rule"].browse(problem.rule_ids).mapped("name"))
+            if problem.code == TIME_LOOP:
+                raise ValidationError(_(
                     "These rules would move a customer back and forth for ever with nothing happening: %(rules)s. "
                     "Add a condition on what the customer does to one of them.",
-                    rules=", ".join(names),
+                    rules=names,
+                ))
+            if problem.code == NEVER_TRIED:
+                raise ValidationError(_(
+                    "Rule %(rule)s would never move anybody: nothing that happens makes it hold. "
+                    "Add a condition on an event, or on a number of days to wait.",
+                    rule=names,
                 ))
 
     # === EDITS THAT WAIT === #

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools.safe_eval import safe_eval
 
@@ -71,6 +71,18 @@ class ClmRule(models.Model):
                     "Rule %(rule)s: the filter on customers cannot be read (%(error)s). Build it anew.",
                     rule=rule.name, error=error,
                 )) from error
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_history(self):
+        """The ledger names the rule that made a move; there is no foreign key to keep it."""
+        # sudo: the ledger of customers that the user may not see counts as well
+        visits = self.env["clm.visit"].sudo().with_context(active_test=False)
+        used = self.filtered(lambda rule: visits.search_count([("rule_id", "=", rule.id)], limit=1))
+        if used:
+            raise UserError(self.env._(
+                "%(rules)s moved customers before, and their history names it. Archive it instead.",
+                rules=", ".join(used.mapped("name")),
+            ))
 
     def _get_partner_domain(self):
         """:return: list, the domain on ``res.partner`` that says whom the rule is about"""

@@ -96,28 +96,49 @@ class ClmRuleCondition(models.Model):
             condition.display_name = condition._describe()
 
     def _describe(self):
-        """:return: the condition as a phrase in the user's language, such as "number of purchases: at least 2 ever" """
+        """:return: the condition as a phrase in the user's language, such as "Any purchase on at least 2 days" """
         self.ensure_one()
+        _ = self.env._
         labels = {
-            name: dict(self._fields[name]._description_selection(self.env)) for name in
-            ("event_kind", "measure", "operator", "scope")
+            name: dict(self._fields[name]._description_selection(self.env)).get(self[name], "")
+            for name in ("event_kind", "operator", "scope")
         }
-        value = f"{self.threshold:g}"
-        operator = labels["operator"].get(self.operator, "")
-        measure = labels["measure"].get(self.measure, "")
-        kind = labels["event_kind"].get(self.event_kind, "").split(" (")[0]
-        if self.measure in WITHOUT_KIND:
-            return self.env._("%(measure)s: %(operator)s %(value)s", measure=measure, operator=operator, value=value)
-        if self.measure in WITHOUT_SCOPE:
-            return self.env._(
-                "%(kind)s, %(measure)s: %(operator)s %(value)s",
-                kind=kind, measure=measure.lower(), operator=operator, value=value,
-            )
-        scope = (
-            self.env._("in the last %(days)s days", days=self.window_days)
-            if self.scope == "rolling" else labels["scope"].get(self.scope, "").lower()
-        )
-        return self.env._(
-            "%(kind)s, %(measure)s: %(operator)s %(value)s %(scope)s",
-            kind=kind, measure=measure.lower(), operator=operator, value=value, scope=scope,
-        )
+        values = {
+            "kind": labels["event_kind"].split(" (")[0],
+            "at": labels["operator"],
+            "value": f"{self.threshold:g}",
+            "when": self._describe_scope(labels["scope"]),
+        }
+        at_least = self.operator == "at_least"
+        match self.measure:
+            case "count" if at_least and self.threshold == 1:
+                return _("%(kind)s%(when)s", **values)
+            case "count":
+                return _("%(kind)s %(at)s %(value)s times%(when)s", **values)
+            case "days":
+                return _("%(kind)s on %(at)s %(value)s days%(when)s", **values)
+            case "amount":
+                return _("%(kind)s for %(at)s %(value)s in total%(when)s", **values)
+            case "score":
+                return _("Last score %(at)s %(value)s", **values)
+            case "silence" if not at_least:
+                return _("%(kind)s within the last %(value)s days", **values)
+            case "silence" if self.event_kind == "any":
+                return _("Silent for %(value)s days", **values)
+            case "silence":
+                return _("%(kind)s, the last one %(value)s days ago or more", **values)
+            case "age":
+                return _("In the stage for %(at)s %(value)s days", **values)
+            case "running" if at_least and self.threshold == 1:
+                return _("A contract is running")
+            case "running" if not at_least and self.threshold == 0:
+                return _("No contract is running")
+            case "running":
+                return _("Contracts running: %(at)s %(value)s", **values)
+        return ""
+
+    def _describe_scope(self, label):
+        """:return: when, with a space before it; nothing for ever, which goes without saying"""
+        if self.scope == "rolling":
+            return " " + self.env._("in the last %(days)s days", days=self.window_days)
+        return f" {label.lower()}" if self.scope == "cycle" else ""

@@ -34,8 +34,7 @@ class ClmStage(models.Model):
     )
 
     def _compute_counts(self):
-        Partner = self.env["res.partner"].with_context(active_test=False)
-        standing = dict(Partner._read_group(
+        standing = dict(self.env["res.partner"]._read_group(
             [("lifecycle_stage_id", "in", self.ids), ("lifecycle_cycle", ">", 0)], ["lifecycle_stage_id"], ["__count"]
         ))
         rules = dict(self.env["clm.rule"]._read_group([("stage_id", "in", self.ids)], ["stage_id"], ["__count"]))

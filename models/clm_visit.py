@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .clm_fields import UnenforcedMany2one
+
 
 class ClmVisit(models.Model):
     """The ledger of a customer's stages. Always exactly the replay of the customer's events.
@@ -18,20 +20,20 @@ class ClmVisit(models.Model):
     partner_id = fields.Many2one(
         "res.partner", string="Customer", required=True, readonly=True, ondelete="cascade", index=True
     )
-    company_id = fields.Many2one(related="partner_id.company_id", store=True, readonly=True)
-    stage_id = fields.Many2one("clm.stage", string="Stage", required=True, readonly=True, ondelete="restrict")
+    company_id = UnenforcedMany2one("res.company", related="partner_id.company_id", store=True, readonly=True)
+    stage_id = UnenforcedMany2one("clm.stage", string="Stage", required=True, readonly=True, ondelete="restrict")
     origin = fields.Selection(
         [("rule", "Rule"), ("manual", "By hand"), ("import", "Import")], required=True, readonly=True
     )
-    rule_id = fields.Many2one("clm.rule", string="Rule", readonly=True, ondelete="set null", index="btree_not_null")
+    rule_id = UnenforcedMany2one("clm.rule", string="Rule", readonly=True)
     evidence = fields.Char(compute="_compute_evidence", help="The document that caused the move.")
+    cause = fields.Char("Why", compute="_compute_cause", help="The rule, or who moved the customer and for what reason.")
     days_so_far = fields.Float(
         "Days", compute="_compute_days_so_far", help="Days in the stage, up to now for a stay that lasts."
     )
 
     _number_uniq = models.UniqueIndex("(partner_id, number) WHERE superseded_at IS NULL")
     _open_uniq = models.UniqueIndex("(partner_id) WHERE exited_at IS NULL AND superseded_at IS NULL")
-    _stage_entered_idx = models.Index("(stage_id, entered_at) WHERE superseded_at IS NULL")
 
     @api.depends("exited_at", "entered_at")
     def _compute_days_so_far(self):
@@ -39,6 +41,22 @@ class ClmVisit(models.Model):
         for visit in self:
             end = visit.exited_at or now
             visit.days_so_far = max((end - visit.entered_at).total_seconds(), 0.0) / 86400 if visit.entered_at else 0.0
+
+    @api.depends("origin", "rule_id.name", "user_id.name", "evidence_id")
+    @api.depends_context("lang")
+    def _compute_cause(self):
+        by_hand = self.filtered(lambda visit: visit.evidence_model == "clm.stage.change")
+        # sudo: the history is for everybody who sees the visit
+        changes = self.env["clm.stage.change"].sudo().browse(by_hand.mapped("evidence_id")).exists()
+        reasons = {change.id: change.reason for change in changes}
+        labels = dict(self._fields["origin"]._description_selection(self.env))
+        for visit in self:
+            if visit.origin == "rule":
+                visit.cause = visit.rule_id.name or labels["rule"]
+                continue
+            who = visit.user_id.sudo().name or labels[visit.origin]
+            reason = reasons.get(visit.evidence_id) if visit in by_hand else None
+            visit.cause = f"{who}: {reason}" if reason else who
 
     @api.depends("evidence_model", "evidence_id")
     @api.depends_context("allowed_company_ids")

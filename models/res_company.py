@@ -18,10 +18,20 @@ class ResCompany(models.Model):
         return res
 
     @api.model
-    def _lifecycle_timezones(self):
-        """:return: dict of company id -> name of its time zone, the main company (lowest id) first"""
+    def _lifecycle_companies(self):
+        """:return: all companies, the main one (lowest id) first; readable by everybody"""
         # sudo: events of every company count for a shared customer
-        companies = self.sudo().with_context(active_test=False).search_fetch(
-            [], ["lifecycle_tz", "partner_id"], order="id"
-        )
-        return {company.id: company.lifecycle_tz or company.partner_id.tz or "UTC" for company in companies}
+        return self.sudo().with_context(active_test=False).search([], order="id")
+
+    @api.model
+    def _lifecycle_timezones(self):
+        """:return: dict of company id -> name of its time zone, the main company first"""
+        return {
+            company.id: company.lifecycle_tz or company.partner_id.tz or "UTC"
+            for company in self._lifecycle_companies()
+        }
+
+    @api.model
+    def _lifecycle_currencies(self):
+        """:return: dict of company id -> id of its currency, the main company first"""
+        return {company.id: company.currency_id.id for company in self._lifecycle_companies()}

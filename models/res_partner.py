@@ -30,7 +30,7 @@ class ResPartner(models.Model):
     )
     lifecycle_since = fields.Datetime("In Stage Since", readonly=True, copy=False, groups="clm.group_viewer")
     lifecycle_cycle = fields.Integer(
-        "Cycle", readonly=True, copy=False, aggregator=None, index="btree_not_null", groups="clm.group_viewer",
+        "Cycle", readonly=True, copy=False, aggregator=None, groups="clm.group_viewer",
         help="1 until the customer is won back for the first time, then 2 and so on. 0: not a customer of ours.",
     )
     lifecycle_pinned = fields.Boolean(

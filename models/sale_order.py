@@ -13,7 +13,6 @@ class SaleOrder(models.Model):
         string="Customer's Stage",
         readonly=True,
         copy=False,
-        index="btree_not_null",
         ondelete="restrict",
         groups="clm.group_viewer",
         help="The lifecycle stage that the customer reached with this order.",

@@ -1,1 +1,3 @@
+from . import clm_cohort_report
+from . import clm_visit_report
 from . import sale_report

@@ -83,13 +83,13 @@ class ClmCohortReport(models.Model):
             SELECT MIN(event.id) AS id,
                    event.partner_id,
                    event.company_id,
-                   date_trunc('month', event.day)::date AS date,
-                   MIN(date_trunc('month', MIN(event.day))::date) OVER (PARTITION BY event.partner_id) AS cohort_date,
+                   date_trunc('month', event.day::timestamp)::date AS date,
+                   MIN(date_trunc('month', MIN(event.day)::timestamp)::date) OVER (PARTITION BY event.partner_id) AS cohort_date,
                    COUNT(*) AS orders,
                    SUM(event.amount) AS amount
               FROM (%s) event
              WHERE event.kind IN %s
-             GROUP BY event.partner_id, event.company_id, date_trunc('month', event.day)::date
+             GROUP BY event.partner_id, event.company_id, date_trunc('month', event.day::timestamp)::date
             """,
             self.env["clm.event"]._table_query,
             PURCHASE_KINDS,

@@ -72,8 +72,8 @@ class ClmVisitReport(models.Model):
                    p.country_id,
                    p.industry_id,
                    v.stage_id,
-                   previous.stage_id AS previous_stage_id,
-                   next.stage_id AS next_stage_id,
+                   %(previous)s AS previous_stage_id,
+                   %(next)s AS next_stage_id,
                    v.number,
                    v.cycle,
                    v.origin,
@@ -85,23 +85,26 @@ class ClmVisitReport(models.Model):
                    v.days AS days_p90,
                    CASE WHEN v.exited_at IS NULL THEN 0 ELSE 1 END AS moved_on,
                    CASE WHEN v.exited_at IS NULL THEN 1 ELSE 0 END AS still_there
+            """,
+            previous=self._select_neighbour(-1),
+            next=self._select_neighbour(1),
+        )
+
+    @api.model
+    def _select_neighbour(self, offset) -> SQL:
+        """:return: SQL of the stage of the visit before (-1) or after (1)"""
+        # a subquery costs nothing where a view does not ask for it; joins and windows would
+        return SQL(
             """
+            (SELECT n.stage_id FROM clm_visit n
+              WHERE n.partner_id = v.partner_id AND n.number = v.number + %s AND n.superseded_at IS NULL)
+            """,
+            offset,
         )
 
     @api.model
     def _from(self) -> SQL:
-        # neighbours by number, not by window function: PostgreSQL drops joins that a view does not ask for
-        return SQL(
-            """
-              FROM clm_visit v
-              LEFT JOIN res_partner p ON p.id = v.partner_id
-              LEFT JOIN clm_visit next
-                ON next.partner_id = v.partner_id AND next.number = v.number + 1 AND next.superseded_at IS NULL
-              LEFT JOIN clm_visit previous
-                ON previous.partner_id = v.partner_id AND previous.number = v.number - 1
-               AND previous.superseded_at IS NULL
-            """
-        )
+        return SQL("FROM clm_visit v LEFT JOIN res_partner p ON p.id = v.partner_id")
 
     @api.model
     def _where(self) -> SQL:

@@ -121,7 +121,7 @@ class TestBadPolicy(ClmCase):
             self.loyalty, {**ONE_PURCHASE, "measure": "days", "threshold": 5, "scope": "rolling", "window_days": 365}
         )
         self.assertEqual(
-            rule.summary, "Any purchase, number of different days: at least 5 in the last 365 days"
+            rule.summary, "Any purchase on at least 5 days in the last 365 days"
         )
 
     def test_edit_in_the_screens_waits_until_it_is_applied(self):

@@ -13,29 +13,24 @@ A span or sum that can become true by mere waiting is a *time condition*; a rule
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .meters import NEVER, Meters
+from .meters import ENDLESS, NEVER, Meters
 
 if TYPE_CHECKING:
     from .policy import Rule
 
+#: Meter, lowest and highest value.
 Range = tuple[int, float, float]
+#: A span that becomes true by waiting: on the day in a meter plus a number of days. The third is
+#: the meter with the days that will follow in the first, or None.
+Crossing = tuple[int, int, int | None]
 
 
-class Crossing(NamedTuple):
-    """A span that becomes true by waiting: on the day in the meter plus `gap` days.
-
-    `ring` is the meter with the days that will follow in `slot`, or None.
-    """
-
-    slot: int
-    gap: int
-    ring: int | None
-
-
-class Sum(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sum:
     """A range for the sum of the amounts of the last `window` days."""
 
     slot: int
@@ -50,7 +45,8 @@ class Sum(NamedTuple):
         return self.low <= total <= self.high
 
 
-class CompiledRule(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRule:
     """A rule as ranges over meters.
 
     `crossings` and `sinking` are its time conditions: spans, and sums with an upper limit.
@@ -58,6 +54,7 @@ class CompiledRule(NamedTuple):
     """
 
     rule: Rule
+    rule_id: int
     row: int
     levels: tuple[Range, ...]
     spans: tuple[Range, ...]
@@ -88,12 +85,12 @@ class CompiledRule(NamedTuple):
         to hold by waiting (when a refund leaves the window) and begin again.
         """
         latest = after if self.sinking else NEVER
-        for slot, gap, _ring in self.crossings:
+        for slot, gap, _list in self.crossings:
             day = meters[slot] + gap
-            if day != day:  # no such event yet
-                return None
             if day > latest:
                 latest = day
+            elif day != day:  # no such event yet
+                return None
         if not self.sinking:
             return latest if after < latest <= until else None
         held = latest == after and self._sunk(meters, after)
@@ -110,34 +107,40 @@ class CompiledRule(NamedTuple):
     def _changes(self, meters: Meters, start: int, after: int, until: int) -> list[int]:
         """List the days from `start` on, in order, on which a sum may begin or cease to hold."""
         days = {start}
-        for slot, window, _low, _high in self.sinking:
-            if history := meters[slot]:
+        for item in self.sinking:
+            window = item.window
+            if history := meters[item.slot]:
                 position = bisect_right(history.days, start - window)
                 stop = bisect_right(history.days, until - window)
                 days.update(day + window for day in history.days[position:stop])
         return sorted(day for day in days if after < day <= until)
 
-    def soonest(self, meters: Meters, past: int, today: int) -> float:
+    def soonest(self, meters: Meters, past: int, today: int) -> int:
         """Give a day before which the rule cannot fall due, whatever happens from today on.
 
         Events and moves only put off what is still to come, or set off anew what is past.
 
         :param past: due days up to this one are past
         """
-        coming, anew = NEVER, inf
-        for slot, gap, ring in self.crossings:
+        coming, anew = NEVER, ENDLESS
+        for slot, gap, following in self.crossings:
             day = meters[slot] + gap
             if day != day:  # no such event yet
                 day = today + gap
             if day > past:
                 coming = max(coming, day)
             else:
-                known = (old + gap for old in meters[ring] or ()) if ring else ()
-                anew = min(anew, next((day for day in known if day > past), today + gap))
+                days = meters[following] or () if following else ()
+                anew = min(anew, _first_after(days, past - gap, today) + gap)
         if coming != NEVER:
             return coming
-        for slot, window, _low, _high in self.sinking:
-            days = meters[slot].days if meters[slot] else ()
-            position = bisect_right(days, past - window)
-            anew = min(anew, (days[position] if position < len(days) else today) + window)
+        for item in self.sinking:
+            days = meters[item.slot].days if meters[item.slot] else ()
+            anew = min(anew, _first_after(days, past - item.window, today) + item.window)
         return anew
+
+
+def _first_after(days: Sequence[int], day: int, default: int) -> int:
+    """Give the first of sorted days that is later than a day."""
+    position = bisect_right(days, day)
+    return days[position] if position < len(days) else default

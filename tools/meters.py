@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 from math import nan
 from typing import Any, NamedTuple
@@ -74,6 +73,7 @@ class MeterTable:
         self.per_cycle: list[tuple[int, Any]] = []
         self.feeds: list[Feed] = []
         self._slots: dict[tuple[Any, ...], int] = {}
+        self._nth_days: dict[int, list[tuple[int, int]]] = {}
 
     def count(self, kind: str, scope: str) -> int:
         """Give the meter with the number of events."""
@@ -82,11 +82,11 @@ class MeterTable:
             self.feeds.append(Feed(kind, "count", "count", slot))
         return slot
 
-    def days(self, kind: str, scope: str) -> int:
-        """Give the meter with the number of distinct days."""
-        slot, is_new = self._slot(("days", kind, scope), 0, scope)
+    def days_in_cycle(self, kind: str) -> int:
+        """Give the meter with the number of distinct days in the cycle."""
+        slot, is_new = self._slot(("days", kind), 0, "cycle")
         if is_new:
-            mark, _new = self._slot(("days mark", kind, scope), UNKNOWN, scope)
+            mark, _new = self._slot(("days mark", kind), UNKNOWN, "cycle")
             self.feeds.append(Feed(kind, "days", "update", slot, _count_days(slot, mark)))
         return slot
 
@@ -120,22 +120,21 @@ class MeterTable:
             self.feeds.append(Feed(kind, "silence", "mark", slot))
         return slot
 
-    def nth_day(self, kind: str, measure: str, number: int) -> tuple[int, int | None]:
+    def nth_day(self, kind: str, measure: str, number: int) -> tuple[int, int]:
         """Give the meter with the day of the nth last event, or with the nth last distinct day.
 
         :param measure: `count` or `days`
-        :return: that meter, and the one that keeps the days up to the last (None for the last itself)
+        :return: that meter, and the one with the list of all days
         """
-        slot, is_new = self._slot(("nth", kind, measure, number), NEVER)
-        if number == 1:
-            if is_new:
-                self.feeds.append(Feed(kind, measure, "mark", slot))
-            return slot, None
-        ring, _new = self._slot(("ring", kind, measure, number), None)
+        days_slot, is_new = self._slot(("list", kind, measure), None)
+        wanted = self._nth_days.setdefault(days_slot, [])
         if is_new:
-            update = _keep_days(slot, ring, number, measure == "days")
-            self.feeds.append(Feed(kind, measure, "update", slot, update))
-        return slot, ring
+            update = _keep_days(days_slot, wanted, measure == "days")
+            self.feeds.append(Feed(kind, measure, "update", days_slot, update))
+        slot, is_new = self._slot(("nth", kind, measure, number), NEVER)
+        if is_new:
+            wanted.append((slot, number))
+        return slot, days_slot
 
     def history(self, kind: str) -> int:
         """Give the meter with the days and amounts of all events."""
@@ -151,6 +150,12 @@ class MeterTable:
             for feed in self.feeds
             if feed.way == way and counts_in(kind, feed.counted, feed.measure)
         ]
+
+    def changed_by(self, kind: str) -> set[int]:
+        """List the meters that an event of a kind changes."""
+        slots = {feed.slot for way in ("count", "mark", "update") for feed in self.fed_by(kind, way)}
+        nth_slots = [self._nth_days.get(slot, ()) for slot in slots]
+        return slots.union(slot for wanted in nth_slots for slot, _number in wanted)
 
     def _slot(self, key: tuple[Any, ...], initial: Any, scope: str = "") -> tuple[int, bool]:
         slot = self._slots.setdefault(key, len(self.blank))
@@ -194,16 +199,18 @@ def _keep_score(slot: int, mark: int) -> Update:
     return update
 
 
-def _keep_days(slot: int, ring: int, number: int, distinct: bool) -> Update:
+def _keep_days(days_slot: int, wanted: list[tuple[int, int]], distinct: bool) -> Update:
     def update(meters: Meters, day: int, event: Sequence[Any]) -> None:
-        days = meters[ring]
-        if days is None:
-            days = meters[ring] = deque(maxlen=number)
+        days = meters[days_slot]
+        if not days:
+            days = meters[days_slot] = [day]
         elif distinct and days[-1] == day:
             return
-        days.append(day)
-        if len(days) == number:
-            meters[slot] = days[0]
+        else:
+            days.append(day)
+        for slot, number in wanted:
+            if len(days) >= number:
+                meters[slot] = days[-number]
 
     return update
 

@@ -1,14 +1,15 @@
-"""Compile stages and rules into what the fold in `replay` needs, so that it does no needless step."""
+"""Compile stages and rules into the tables that the fold in `replay` works by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import ceil, floor, inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .compiled_rule import CompiledRule, Crossing, Range, Sum
+from .compile_rule import compile_rule, waits_for_silence
+from .compiled_rule import CompiledRule
 from .kinds import counts_in
-from .meters import ALWAYS, ENDLESS, ENTERED, MeterTable, Update
+from .meters import ALWAYS, ENDLESS, MeterTable, Update
 
 if TYPE_CHECKING:
     from .policy import Condition, Rule, Stage
@@ -17,14 +18,13 @@ if TYPE_CHECKING:
 PINNED = 0
 NOWHERE = 1
 
-#: Sums of floats are compared with this tolerance, in company currency.
-TOLERANCE = 1e-6
-
-#: How a rule is tried: a meter must have reached a value; whether that is not all; the rule.
+#: By row, rules with the best first: highest target, then lowest sequence, then id.
+RuleTable = Sequence[tuple[CompiledRule, ...]]
+#: How a rule is tried: a meter must have reached a value; whether that is all; the rule.
 Trial = tuple[int, float, bool, CompiledRule]
 #: What an event of one kind does: meters to count up, meters to keep the day in, other updates,
-#: per row the rules to try (None for manual events, which have their own way), and the work of the
-#: events that follow.
+#: by row the rules to try (None for manual events, which have their own way), and the work of
+#: the events that follow.
 Work = tuple[
     tuple[int, ...],
     tuple[int, ...],
@@ -34,15 +34,15 @@ Work = tuple[
 ]
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
     """A compiled policy. Tables have a row for pinned customers, for nowhere, and per stage.
 
     :param rows: row of each stage id
     :param stage_ids: stage id of each row
     :param lapsed: by row, whether the stage is lapsed
-    :param rules: by row, the rules that may apply there, best first
-    :param timed: by row, those of them that time alone can make hold
-    :param rules_by_hand: by row, those of them that a manual event touches
+    :param rules: the rules that may apply in a row
+    :param rules_by_hand: those of them that a manual event touches
     :param work: what to do by event kind, for a customer's first event
     :param timers: all timed rules
     :param patience: days from the first event on in which no timed rule falls due
@@ -53,12 +53,11 @@ class Program(NamedTuple):
     rows: dict[int, int]
     stage_ids: tuple[int | None, ...]
     lapsed: tuple[bool, ...]
-    rules: tuple[tuple[CompiledRule, ...], ...]
-    timed: tuple[tuple[CompiledRule, ...], ...]
-    rules_by_hand: tuple[tuple[CompiledRule, ...], ...]
+    rules: RuleTable
+    rules_by_hand: RuleTable
     work: WorkByKind
     timers: tuple[CompiledRule, ...]
-    patience: float
+    patience: int
     blank: list[Any]
     per_cycle: tuple[tuple[int, Any], ...]
 
@@ -68,30 +67,25 @@ def compile_program(stages: Iterable[Stage], rules: Iterable[Rule]) -> Program:
 
     :return: the tables that `replay` works by
     """
-    ordered = list(stages)
-    by_id = {stage.id: stage for stage in ordered}
-    rows = {stage.id: NOWHERE + 1 + position for position, stage in enumerate(ordered)}
+    by_id = {stage.id: stage for stage in stages}
+    rows = {stage_id: row for row, stage_id in enumerate(by_id, NOWHERE + 1)}
     known = [rule for rule in rules if rule.stage_id in by_id and rule.conditions]
     known.sort(key=lambda rule: (-by_id[rule.stage_id].sequence, rule.sequence, rule.id))
     meters = MeterTable()
-    compiled = [_compile_rule(rule, rows[rule.stage_id], meters) for rule in known]
-
-    table: list[tuple[CompiledRule, ...]] = [()]
-    for stage in [None, *ordered]:
-        table.append(tuple(r for r in compiled if _applies(r.rule, stage, by_id)))
+    compiled = [compile_rule(rule, rows[rule.stage_id], meters) for rule in known]
     timers = tuple(rule for rule in compiled if rule.is_timed)
+    table: list[tuple[CompiledRule, ...]] = [()]
+    for stage in (None, *by_id.values()):
+        table.append(tuple(item for item in compiled if _applies(item.rule, stage, by_id)))
     return Program(
         rows=rows,
         stage_ids=(None, None, *rows),
-        lapsed=(False, False, *(stage.is_lapsed for stage in ordered)),
-        rules=tuple(table),
-        timed=tuple(tuple(rule for rule in row if rule.is_timed) for row in table),
-        rules_by_hand=tuple(
-            tuple(compiled for compiled in row if _is_touched(compiled, "manual")) for row in table
-        ),
-        work=WorkByKind(meters, table, frozenset(), {}),
+        lapsed=(False, False, *(stage.is_lapsed for stage in by_id.values())),
+        rules=table,
+        rules_by_hand=[tuple(item for item in row if _is_touched(item, "manual")) for row in table],
+        work=WorkByKind(meters, table),
         timers=timers,
-        patience=min((compiled.soonest(meters.blank, 0, 0) for compiled in timers), default=inf),
+        patience=min((timer.soonest(meters.blank, 0, 0) for timer in timers), default=ENDLESS),
         blank=meters.blank,
         per_cycle=tuple(meters.per_cycle),
     )
@@ -100,7 +94,7 @@ def compile_program(stages: Iterable[Stage], rules: Iterable[Rule]) -> Program:
 def _applies(rule: Rule, stage: Stage | None, stages: dict[int, Stage]) -> bool:
     """Tell whether a rule may move those who stand in a stage (None = nowhere)."""
     if stage is None:
-        return not rule.from_stage_ids and not _needs_age(rule)
+        return not rule.from_stage_ids
     if stage.id == rule.stage_id:
         return False
     if rule.from_stage_ids:
@@ -108,194 +102,97 @@ def _applies(rule: Rule, stage: Stage | None, stages: dict[int, Stage]) -> bool:
     return stage.is_lapsed or stages[rule.stage_id].sequence > stage.sequence
 
 
-def _needs_age(rule: Rule) -> bool:
-    return any(condition.measure == "age" for condition in rule.conditions)
-
-
 class WorkByKind(dict[str, Work]):
-    """What an event does to a customer of whom certain kinds of events are known.
+    """What an event does, by kind, to a customer of whom it is known what has happened so far.
 
-    Rules that need others are not tried. Filled as kinds come up.
+    Made as it is needed: each kind when it first comes up, and one object for each set of
+    needs of conditions that are met by some event. Rules with other needs are not tried.
+    `timed` has the timed rules that may hold.
     """
 
     def __init__(
         self,
         meters: MeterTable,
-        table: list[tuple[CompiledRule, ...]],
-        seen: frozenset[str],
-        siblings: dict[frozenset[str], WorkByKind],
+        table: RuleTable,
+        met: frozenset[tuple[str, str]] | None = None,
+        siblings: dict[frozenset[tuple[str, str]], WorkByKind] | None = None,
     ) -> None:
+        """Prepare for customers without events (`met` is None) or with some."""
         super().__init__()
         self._meters = meters
         self._table = table
-        self._seen = seen
-        self._siblings = siblings
-        siblings[seen] = self
+        self._met = met
+        self._siblings = {} if siblings is None else siblings
+        self.timed = [tuple(rule for rule in row if rule.is_timed and self._may_hold(rule)) for row in table]
 
     def __missing__(self, kind: str) -> Work:
-        if kind == "contact" and self._seen:  # tells nothing new
+        if kind == "contact" and self._met is not None:  # tells nothing new
             work: Work = ((), (), (), ((),) * len(self._table), self)
         else:
-            work = self._make_work(kind)
+            fed_by = self._meters.fed_by
+            following = self._following(kind)
+            work = (
+                tuple(feed.slot for feed in fed_by(kind, "count")),
+                tuple(feed.slot for feed in fed_by(kind, "mark")),
+                tuple(feed.update for feed in fed_by(kind, "update") if feed.update),
+                None if kind == "manual" else following._trials(kind),
+                following,
+            )
         self[kind] = work
         return work
 
-    def _make_work(self, kind: str) -> Work:
-        fed_by = self._meters.fed_by
-        seen = self._seen | {kind}
-        following = self._siblings.get(seen)
-        if following is None:
-            following = WorkByKind(self._meters, self._table, seen, self._siblings)
-        trials = tuple(
+    def _following(self, kind: str) -> WorkByKind:
+        needs = {need for row in self._table for rule in row for need in _needs(rule)}
+        met = frozenset(need for need in needs if counts_in(kind, *need)).union(self._met or ())
+        if met == self._met:
+            return self
+        if met not in self._siblings:
+            self._siblings[met] = WorkByKind(self._meters, self._table, met, self._siblings)
+        return self._siblings[met]
+
+    def _trials(self, kind: str) -> tuple[tuple[Trial, ...], ...]:
+        changed = self._meters.changed_by(kind)
+        return tuple(
             tuple(
-                _trial(compiled, kind, self._meters)
-                for compiled in row
-                if _is_touched(compiled, kind) and _may_hold(compiled, seen)
+                _trial(rule, changed)
+                for rule in row
+                if _is_touched(rule, kind) and self._may_hold(rule)
             )
             for row in self._table
         )
-        return (
-            tuple(feed.slot for feed in fed_by(kind, "count")),
-            tuple(feed.slot for feed in fed_by(kind, "mark")),
-            tuple(feed.update for feed in fed_by(kind, "update") if feed.update),
-            None if kind == "manual" else trials,
-            following,
-        )
+
+    def _may_hold(self, compiled: CompiledRule) -> bool:
+        return all(need in (self._met or ()) for need in _needs(compiled))
+
+
+def _needs(compiled: CompiledRule) -> list[tuple[str, str]]:
+    """List kind and measure of the conditions that fail as long as no event counts in them."""
+    return [
+        (condition.kind, condition.measure)
+        for condition in compiled.rule.conditions
+        if condition.measure in ("score", "silence")
+        or (condition.measure != "age" and _is_at_least_one(condition))
+    ]
+
+
+def _is_at_least_one(condition: Condition) -> bool:
+    return condition.operator == "at_least" and condition.threshold >= 1
 
 
 def _is_touched(compiled: CompiledRule, kind: str) -> bool:
     """Tell whether an event touches a rule and does not break the very silence it needs."""
     conditions = compiled.rule.conditions
     return any(counts_in(kind, c.kind, c.measure) for c in conditions) and not any(
-        _is_silence(c) and c.threshold > 0 and counts_in(kind, c.kind) for c in conditions
+        waits_for_silence(c) and c.threshold > 0 and counts_in(kind, c.kind) for c in conditions
     )
 
 
-def _may_hold(compiled: CompiledRule, seen: frozenset[str]) -> bool:
-    """Tell whether a rule can hold for customers with events of these kinds only."""
-    return not any(
-        (c.measure in ("score", "silence") or (c.operator == "at_least" and c.threshold >= 1))
-        and c.measure != "age"
-        and not any(counts_in(kind, c.kind, c.measure) for kind in seen)
-        for c in compiled.rule.conditions
-    )
-
-
-def _trial(compiled: CompiledRule, kind: str, meters: MeterTable) -> Trial:
-    """Choose what to test first: a lower limit, best of something that this event has not changed."""
-    changed = {feed.slot for way in ("count", "update") for feed in meters.fed_by(kind, way)}
+def _trial(compiled: CompiledRule, changed: set[int]) -> Trial:
+    """Choose what to test first: a lower limit, best of something that the event has not changed."""
     floors = [(slot, low) for slot, low, _high in compiled.levels if low > -ENDLESS]
-    floors.sort(key=lambda limit: limit[0] in changed)
-    is_whole = len(compiled.levels) == len(floors) == 1 and not (compiled.spans or compiled.sums)
-    # a day that is at most so long ago must first of all be there
+    is_all = not compiled.spans and not compiled.sums and len(floors) == len(compiled.levels) == 1
+    # a day that must not be too long ago must first of all be known
     floors += [(slot, 1) for slot, low, _high in compiled.spans if low == -ENDLESS]
+    floors.sort(key=lambda limit: limit[0] in changed)
     slot, low = floors[0] if floors else (ALWAYS, 0)
-    return slot, low, not is_whole, compiled
-
-
-def _is_silence(condition: Condition) -> bool:
-    return condition.measure == "silence" and condition.operator == "at_least"
-
-
-def _compile_rule(rule: Rule, row: int, meters: MeterTable) -> CompiledRule:
-    ranges = _Ranges(meters)
-    for condition in rule.conditions:
-        ranges.add(condition)
-    return CompiledRule(
-        rule=rule,
-        row=row,
-        levels=tuple(ranges.levels),
-        spans=tuple(ranges.spans),
-        sums=tuple(ranges.sums),
-        crossings=tuple(ranges.crossings),
-        sinking=tuple(item for item in ranges.sums if item.low == -inf),
-        silent_kinds=tuple(c.kind for c in rule.conditions if _is_silence(c)),
-    )
-
-
-class _Ranges:
-    """Collects the ranges of one rule's conditions."""
-
-    def __init__(self, meters: MeterTable) -> None:
-        self.meters = meters
-        self.levels: list[Range] = []
-        self.spans: list[Range] = []
-        self.sums: list[Sum] = []
-        self.crossings: list[Crossing] = []
-
-    def add(self, condition: Condition) -> None:
-        """Add what one condition demands."""
-        rolling, window = condition.scope == "rolling", _window(condition)
-        match condition.measure:
-            case "age":
-                self._add_wait(condition, ENTERED)
-            case "silence":
-                self._add_wait(condition, self.meters.last_day(condition.kind))
-            case "running":
-                self._add_level(condition, self.meters.running())
-            case "score":
-                self._add_score(condition)
-            case "amount" if rolling:
-                slot = self.meters.history(condition.kind)
-                self.sums.append(Sum(slot, window, *_limits(condition, TOLERANCE)))
-            case "amount":
-                slot = self.meters.amount(condition.kind, condition.scope)
-                self.levels.append((slot, *_limits(condition, TOLERANCE)))
-            case "count" | "days" if rolling:
-                self._add_rolling(condition)
-            case "count":
-                self._add_level(condition, self.meters.count(condition.kind, condition.scope))
-            case "days":
-                self._add_level(condition, self.meters.days(condition.kind, condition.scope))
-            case _:
-                raise ValueError(f"Unknown measure: {condition.measure}")
-
-    def _add_level(self, condition: Condition, slot: int) -> None:
-        self.levels.append((slot, *_whole_limits(condition)))
-
-    def _add_wait(self, condition: Condition, slot: int) -> None:
-        """Days since the day in a meter; waiting makes `at_least` true."""
-        low, high = _whole_limits(condition)
-        self.spans.append((slot, low, high))
-        if condition.operator == "at_least":
-            self.crossings.append(Crossing(slot, low, None))
-
-    def _add_score(self, condition: Condition) -> None:
-        rolling = condition.scope == "rolling"
-        scope = "lifetime" if rolling else condition.scope
-        slot, mark = self.meters.score(condition.kind, scope)
-        self.levels.append((slot, *_limits(condition, 0.0)))
-        if rolling:
-            self.spans.append((mark, -ENDLESS, _window(condition) - 1))
-
-    def _add_rolling(self, condition: Condition) -> None:
-        """`n` within a window: the nth last day lies in it; at most `n`: the one before does not."""
-        low, high = _whole_limits(condition)
-        window = _window(condition)
-        if high < 0:
-            self.levels.append((ENTERED, inf, inf))
-        elif condition.operator == "at_most":
-            slot, ring = self.meters.nth_day(condition.kind, condition.measure, high + 1)
-            self.spans.append((slot, window, 2 * ENDLESS))
-            self.crossings.append(Crossing(slot, window, ring))
-        elif low > 0:
-            slot, _ring = self.meters.nth_day(condition.kind, condition.measure, low)
-            self.spans.append((slot, -ENDLESS, window - 1))
-
-
-def _window(condition: Condition) -> int:
-    return min(condition.window_days, ENDLESS)
-
-
-def _limits(condition: Condition, tolerance: float) -> tuple[float, float]:
-    if condition.operator == "at_least":
-        return condition.threshold - tolerance, inf
-    return -inf, condition.threshold + tolerance
-
-
-def _whole_limits(condition: Condition) -> tuple[int, int]:
-    """Limits for what is counted in whole numbers: 1.5 is met by 2, not exceeded by 1."""
-    limit = min(max(condition.threshold, -ENDLESS), ENDLESS)
-    if condition.operator == "at_least":
-        return ceil(limit), ENDLESS
-    return -ENDLESS, floor(limit)
+    return slot, low, is_all, compiled

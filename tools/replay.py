@@ -10,15 +10,15 @@ entry, so rules cannot spin.
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
-from math import inf
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .compiled_rule import CompiledRule
 from .kinds import KIND_ORDER, KINDS, counts_in
 from .local_time import LAST_DAY, midnight_utc
-from .meters import ENTERED
+from .meters import ENDLESS, ENTERED
 from .policy import Condition, Policy, Rule, Stage
+from .policy_check import Problem, check_policy
 from .program import NOWHERE, PINNED
 
 __all__ = [
@@ -26,10 +26,12 @@ __all__ = [
     "Condition",
     "Event",
     "Policy",
+    "Problem",
     "Replay",
     "Rule",
     "Stage",
     "Visit",
+    "check_policy",
     "is_pinned",
     "replay",
     "sort_key",
@@ -153,13 +155,13 @@ def replay(
     next_check = fold.fire_until(now)
     if next_check is None or (future and future < next_check):
         next_check = future
-    return Replay(fold.visits(), next_check)
+    return _new(Replay, (fold.visits(), next_check))
 
 
 class _Fold:
     """The state of one customer while the events pass by."""
 
-    __slots__ = ("events", "is_pinned", "last_date", "meters", "moves", "program", "row", "tz")
+    __slots__ = ("events", "is_pinned", "last_date", "meters", "moves", "program", "row", "tz", "work")
 
     def __init__(self, policy: Policy, events: Sequence[Sequence[Any]], tz: str) -> None:
         self.program = policy.program
@@ -168,6 +170,7 @@ class _Fold:
         self.meters = self.program.blank.copy()
         #: date, row, event that gave cause, rule (None: a person)
         self.moves: list[tuple[datetime, int, Sequence[Any] | None, CompiledRule | None]] = []
+        self.work = self.program.work
         self.row = NOWHERE
         self.is_pinned = False
         self.last_date = datetime.min
@@ -181,13 +184,14 @@ class _Fold:
         """
         program, meters, moves, row = self.program, self.meters, self.moves, self.row
         work, lapsed = program.work, program.lapsed
-        today, soon, last = 0, program.patience - ZONES_APART, None
-        if self.events: soon += self.events[0][1]
+        today = self.events[0][1] if self.events else 0
+        soon, last = today + program.patience - ZONES_APART, None
         for event in self.events:
             day = event[1]
             if day > today:
                 today = day
             if today >= soon:
+                self.work = work
                 today, soon = self.catch_up(last, event[0], today)
                 row = PINNED if self.is_pinned else self.row
             counts, marks, updates, trials, work = work[event[2]]
@@ -201,10 +205,8 @@ class _Fold:
                 self.apply_by_hand(event, today)
                 row, soon = PINNED if self.is_pinned else self.row, 0
             else:
-                for slot, low, has_more, compiled in trials[row]:
-                    if meters[slot] >= low and not (
-                        has_more and not compiled.holds(meters, today)
-                    ):
+                for slot, low, is_all, compiled in trials[row]:
+                    if meters[slot] >= low and (is_all or compiled.holds(meters, today)):
                         row = self.row = compiled.row
                         meters[ENTERED] = today
                         moves.append((event[0], row, event, compiled))
@@ -214,7 +216,9 @@ class _Fold:
             last = event
         if last:
             self.last_date = last[0]
-    def catch_up(self, last: Sequence[Any] | None, date: datetime, today: int) -> tuple[int, float]:
+        self.work = work
+
+    def catch_up(self, last: Sequence[Any] | None, date: datetime, today: int) -> tuple[int, int]:
         """Fire the timed rules that fell due between two events.
 
         :param last: the event before
@@ -233,7 +237,7 @@ class _Fold:
             self.start_cycle()  # each event may be the first of a new cycle
             return today, 0
         past = today - ZONES_APART
-        soon = min((timer.soonest(meters, past, today) for timer in program.timers), default=inf)
+        soon = min((timer.soonest(meters, past, today) for timer in program.timers), default=ENDLESS)
         return today, soon - ZONES_APART
 
     def fire_until(self, date: datetime, last_day: int = LAST_DAY) -> datetime | None:
@@ -253,7 +257,7 @@ class _Fold:
 
     def next_timer(self, last_day: int) -> tuple[int, CompiledRule] | None:
         """Give the first day on which a timed rule will fire if no event comes, and the rule."""
-        timed = self.program.timed[PINNED if self.is_pinned else self.row]
+        timed = self.work.timed[PINNED if self.is_pinned else self.row]
         if not timed:
             return None
         if self.program.lapsed[self.row]:
@@ -277,15 +281,18 @@ class _Fold:
 
     def find_silenced(self, compiled: CompiledRule, before: datetime) -> Sequence[Any] | None:
         """Give the last event before a date of the kinds whose silence a rule waited for."""
-        events, kinds = self.events, compiled.silent_kinds
-        position = len(events) if self.last_date < before else bisect_left(events, before, key=_date)
-        for position in range(bisect_left(self.events, before, key=_date) - 1, -1, -1):
-            kind = self.events[position][2]
-            if kind == "contact" and position:
-                continue
+        if not compiled.silent_kinds:
+            return None
+        events = self.events
+        position = len(events)
+        if events[-1][0] >= before:
+            position = bisect_left(events, before, key=_date)
+        while position:
+            position -= 1
+            kind = events[position][2]
             for counted in compiled.silent_kinds:
-                if counts_in(kind, counted):
-                    return self.events[position]
+                if counts_in(kind, counted) and (kind != "contact" or not position):
+                    return events[position]
         return None
 
     def apply_by_hand(self, event: Sequence[Any], today: int) -> None:
@@ -325,18 +332,32 @@ class _Fold:
     def visits(self) -> list[Visit]:
         """Turn the moves into visits."""
         stage_ids, lapsed = self.program.stage_ids, self.program.lapsed
-        number, cycle, visits = 0, 1, []
-        exits = [move[0] for move in self.moves]
+        exits: list[datetime | None] = [move[0] for move in self.moves[1:]]
         exits.append(None)
-        for date, row, event, compiled in self.moves:
-            number += 1
-            model, res_id = (event[5], event[6]) if event else (None, None)
+        number = cycle = 1
+        visits = []
+        for (date, row, event, compiled), exited_at in zip(self.moves, exits):
+            rule_id = user_id = model = res_id = None
+            if event:
+                model, res_id = event[5], event[6]
             if compiled:
-                cause = ("rule", compiled.rule.id, None, model, res_id)
+                origin, rule_id = "rule", compiled.rule_id
             else:
-                cause = (event[9] or "manual", None, event[10], model, res_id)
-            visits.append(
-                _new(Visit, (number, cycle, stage_ids[row], date, exits[number], *cause))
+                origin, user_id = event[9] or "manual", event[10]
+            visit = (
+                number,
+                cycle,
+                stage_ids[row],
+                date,
+                exited_at,
+                origin,
+                rule_id,
+                user_id,
+                model,
+                res_id,
             )
-            cycle += lapsed[row]
+            visits.append(_new(Visit, visit))
+            if lapsed[row]:
+                cycle += 1
+            number += 1
         return visits

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
 
 
 class ClmStageMove(models.TransientModel):
@@ -26,7 +27,7 @@ class ClmStageMove(models.TransientModel):
                     "None of these contacts has a lifecycle. The settings say who has one: by default everybody but "
                     "our own companies, their users and mere suppliers."
                 ))
-            res["partner_ids"] = customers.ids
+            res["partner_ids"] = [Command.set(customers.ids)]
         return res
 
     @api.depends("partner_ids")

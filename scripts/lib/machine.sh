@@ -56,7 +56,8 @@ need_packages() {
     mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" -gt 0 ] || return 0
     become_root "${missing[*]}"
-    step "Installing Debian packages: ${missing[*]}" \
+    say "Debian packages that are missing: ${missing[*]}"
+    step "Installing them" \
         "apt could not install the Debian packages ${missing[*]}; check the network and that apt-get works" \
         apt_install "${missing[@]}"
 }
@@ -77,7 +78,7 @@ become_root() {
     command -v sudo >/dev/null || die "Debian packages are missing and there is no sudo; $advice"
     if ! sudo -n true 2>/dev/null; then
         [ -t 0 ] || die "Debian packages are missing and sudo asks for a password; $advice"
-        say "Debian packages are missing ($1); sudo may ask for your password."
+        say "Debian packages are missing; sudo may ask for your password."
         sudo -v || die "sudo did not allow to install Debian packages; $advice"
     fi
     AS_ROOT=(sudo)

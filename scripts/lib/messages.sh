@@ -35,16 +35,21 @@ show_progress() {
     while kill -0 "$CLM_STEP_PID" 2>/dev/null; do
         elapsed=$((SECONDS - started))
         if [ -t 2 ]; then
-            printf '\r\033[K%s ... %s s %s' "$title" "$elapsed" "$(step_detail)" >&2
+            printf '\r\033[K%s ... %s s%s' "$title" "$elapsed" "$(step_detail)" >&2
         elif [ "$elapsed" -ge "$next" ]; then
-            printf ' %s s %s' "$elapsed" "$(step_detail)" >&2
+            printf ' %s s%s ...' "$elapsed" "$(step_detail)" >&2
             next=$((next + 30))
         fi
         sleep 0.2
     done
 }
 
-step_detail() { [ -z "${CLM_DETAIL:-}" ] || "$CLM_DETAIL"; }
+step_detail() {
+    local detail
+    [ -n "${CLM_DETAIL:-}" ] || return 0
+    detail=$("$CLM_DETAIL")
+    [ -z "$detail" ] || printf ' (%s)' "$detail"
+}
 
 finish_line() {
     if [ -t 2 ]; then

@@ -128,5 +128,5 @@ write_odoo_conf() {
 
 # For $CLM_DETAIL: which module Odoo is loading.
 odoo_progress() {
-    tail -n 200 "$CLM_LOG" | sed -n 's/.*: Loading module \([a-z0-9_]*\) (\([0-9]*\)\/\([0-9]*\)).*/(\1, module \2 of \3)/p' | tail -n 1
+    tail -n 200 "$CLM_LOG" | sed -n 's/.*: Loading module \([a-z0-9_]*\) (\([0-9]*\)\/\([0-9]*\)).*/\1, module \2 of \3/p' | tail -n 1
 }

@@ -18,6 +18,10 @@ need_venv() {
     unset PYTHONDONTWRITEBYTECODE PYTHONHOME
 }
 
+need_run_venv() { need_venv run "$CHECKOUT/scripts/requirements/run.txt"; }
+
+need_dev_venv() { need_venv dev "$CHECKOUT"/scripts/requirements/{run,dev}.txt; }
+
 # Debian's Python is preferred: other users of the machine can run it too. Odoo 19 takes 3.10 to 3.13.
 find_python() {
     for PYTHON in /usr/bin/python3 /usr/bin/python3.{13,12,11,10} python3; do

@@ -37,13 +37,17 @@ manifest_depends() {
 
 databases() { sql "SELECT datname FROM pg_database WHERE datname LIKE '$1'"; }
 
-# Databases of runs that were killed. On a given PostgreSQL they may be another machine's.
+# Folders and databases of runs that were killed. On a given PostgreSQL the databases may be another machine's.
 drop_leftovers() {
-    local database pid
+    local folder database pid
+    for folder in "${TMPDIR:-/tmp}"/clm-test-*; do
+        pid=${folder##*/clm-test-}
+        [ -e "/proc/${pid%%-*}" ] || [ ! -O "$folder" ] || rm -rf "$folder"
+    done
     [ "$PRIVATE_PG" ] || return 0
     for database in $(databases 'clm_test_%'); do
         pid=${database#clm_test_}
-        kill -0 "${pid%%_*}" 2>/dev/null || drop_with_filestore "$database"
+        [ -e "/proc/${pid%%_*}" ] || drop_with_filestore "$database"
     done
 }
 
