@@ -27,6 +27,7 @@
         "views/crm_lead_views.xml",
         "views/res_config_settings_views.xml",
         "views/clm_menus.xml",
+        "reports/clm_funnel_report_views.xml",
         "reports/clm_visit_report_views.xml",
         "reports/clm_cohort_report_views.xml",
         "reports/sale_report_views.xml",
@@ -36,6 +37,7 @@
         "web.assets_backend": ["clm/static/src/**/*"],
         "web.assets_tests": ["clm/static/tests/tours/**/*"],
     },
+    "pre_init_hook": "pre_init_hook",
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
 }

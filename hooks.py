@@ -1,3 +1,12 @@
+from odoo.tools.sql import column_exists, create_column
+
+
+def pre_init_hook(env):
+    """Add the column of the stage before Odoo does, which would compute it for every contact during installation."""
+    if not column_exists(env.cr, "res_partner", "lifecycle_stage_id"):
+        create_column(env.cr, "res_partner", "lifecycle_stage_id", "int4")
+
+
 def post_init_hook(env):
     """Start the reconstruction of every customer's history.
 

@@ -119,6 +119,8 @@ class ResPartner(models.Model):
     def _lifecycle_move(self, stage, reason=None):
         if not stage:
             raise UserError(self.env._("Choose the stage to move to. A customer cannot stand nowhere."))
+        if not stage.active:
+            raise UserError(self.env._("%(stage)s is archived. Choose another stage.", stage=stage.name))
         self._lifecycle_change({"stage_id": stage.id, "reason": reason})
 
     def _lifecycle_change(self, vals):
@@ -130,7 +132,19 @@ class ResPartner(models.Model):
         self.env["clm.stage.change"].sudo().create([
             {"partner_id": customer.id, "origin": origin, "user_id": self.env.uid, **vals} for customer in customers
         ])
+        if origin == "manual" and vals.get("stage_id"):
+            customers._log_lifecycle_move(self.env["clm.stage"].browse(vals["stage_id"]), vals.get("reason"))
         self.env["clm.lifecycle.engine"].sudo()._sync(customers.ids)
+
+    def _log_lifecycle_move(self, stage, reason):
+        """Leave a note in the chatter of each customer: who moved it where, and why."""
+        note = self.env._("Moved by hand to %(stage)s.", stage=stage.name)
+        if reason:
+            note = self.env._("Moved by hand to %(stage)s: %(reason)s", stage=stage.name, reason=reason)
+        # sudo: users may move customers without rights to write contacts
+        self.sudo()._message_log_batch(
+            bodies=dict.fromkeys(self.ids, note), author_id=self.env.user.partner_id.id
+        )
 
     def _check_lifecycle_move(self):
         """:raise AccessError: unless the customers are the user's, their team's or nobody's"""

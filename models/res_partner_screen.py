@@ -90,7 +90,7 @@ class ResPartner(models.Model):
             "tag": "display_notification",
             "params": {
                 "type": "success",
-                "message": self.env._("%(count)s customers were replayed from their documents.", count=len(customers)),
+                "message": self.env._("Customers replayed: %(count)s.", count=len(customers)),
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }

@@ -32,6 +32,23 @@ class TestManual(ClmCase):
         event = self.partner.lifecycle_event_ids.filtered(lambda event: event.kind == "manual")
         self.assertEqual(event.label, "Known for years")
 
+    def test_move_leaves_a_note_in_the_chatter(self):
+        self.partner.action_lifecycle_move(self.loyalty.id, "<b>Known</b> for years")
+        note = self.partner.message_ids[0]
+        self.assertIn("Moved by hand to Loyalty: &lt;b&gt;Known&lt;/b&gt; for years", note.body)
+        self.assertEqual(note.author_id, self.env.user.partner_id)
+
+    def test_moving_to_an_archived_stage_is_refused(self):
+        stage = self.env["clm.stage"].create({"name": "Old", "sequence": 70, "active": False})
+        with self.assertRaisesRegex(UserError, "is archived"):
+            self.partner.action_lifecycle_move(stage.id)
+
+    def test_deleting_a_manual_change_undoes_it(self):
+        self.partner.action_lifecycle_move(self.loyalty.id)
+        self.env["clm.stage.change"].search([("partner_id", "=", self.partner.id)]).unlink()
+        self.engine._process_queue()
+        self.assertEqual(self.partner.lifecycle_stage_id, self.awareness)
+
     def test_move_back_by_hand_stays_until_the_next_purchase(self):
         self._create_order(self.partner, self.days_ago(20))
         self.engine._process_queue()

@@ -1,10 +1,12 @@
 """Laws of ``tools.replay`` that hold for any policy and any events, tried with Hypothesis."""
 
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
 from odoo.tests import BaseCase
 
 from ..tools.default_policy import default_policy
@@ -115,33 +117,27 @@ class TestReplayLaws(BaseCase):
     @laws
     @given(policies(), event_lists(), st.sampled_from(ZONES))
     def test_incremental_replay_equals_full_replay(self, policy, events, tz):
-        """As the engine does it: a replay of what is known after each event, and at each ``next_check``."""
-        stored, known, checks = [], [], 0
-        for event in [*events, None]:
-            until = event.date if event else LATER
-            while (check := replay(policy, known, known[-1].date if not checks else now, tz)[1] if known else None):
-                if check >= until or checks > 500:
+        """As the engine does it: one replay after each event, and one at each ``next_check``."""
+        stored = []
+        for position in range(len(events) + 1):
+            known = events[:position]
+            now = known[-1].date if known else START
+            until = events[position].date if position < len(events) else LATER
+            while True:
+                visits, check = replay(policy, known, now, tz)
+                self.assertEqual(visits[: len(stored[:-1])], stored[:-1])
+                stored = visits
+                if check is None or check >= until:
                     break
-                checks, now = checks + 1, check
-                stored = self._store(stored, replay(policy, known, now, tz).visits)
-            if event:
-                known, checks = [*known, event], 0
-                stored = self._store(stored, replay(policy, known, event.date, tz).visits)
-        stored = self._store(stored, replay(policy, known, LATER, tz).visits)
+                now = check
         self.assertEqual(stored, replay(policy, events, LATER, tz).visits)
-
-    def _store(self, stored, visits):
-        for old, new in zip(stored, visits, strict=False):
-            if old.exited_at:
-                self.assertEqual(new, old)
-        return visits
 
     @laws
     @given(policies(), event_lists(), instants | st.just(LATER), st.sampled_from(ZONES))
     def test_visits_tile_time_and_at_most_one_is_open(self, policy, events, now, tz):
         visits, _check = replay(policy, events, now, tz)
         self.assertEqual([visit.number for visit in visits], list(range(1, len(visits) + 1)))
-        for visit, following in zip(visits, visits[1:], strict=False):
+        for visit, following in pairwise(visits):
             self.assertEqual(visit.exited_at, following.entered_at)
             self.assertLessEqual(visit.entered_at, visit.exited_at)
             self.assertNotEqual(visit.stage_id, following.stage_id)

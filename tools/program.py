@@ -44,8 +44,7 @@ class Program:
     :param rules: the rules that may apply in a row
     :param rules_by_hand: those of them that a manual event touches
     :param work: what to do by event kind, for a customer's first event
-    :param timers: all timed rules
-    :param patience: days from the first event on in which no timed rule falls due
+    :param patience: days in which no timed rule falls due as long as its needs are not met
     :param blank: the meters of a customer without events
     :param per_cycle: meters that start anew with each cycle, and their first value
     """
@@ -56,7 +55,6 @@ class Program:
     rules: RuleTable
     rules_by_hand: RuleTable
     work: WorkByKind
-    timers: tuple[CompiledRule, ...]
     patience: int
     blank: list[Any]
     per_cycle: tuple[tuple[int, Any], ...]
@@ -73,7 +71,6 @@ def compile_program(stages: Iterable[Stage], rules: Iterable[Rule]) -> Program:
     known.sort(key=lambda rule: (-by_id[rule.stage_id].sequence, rule.sequence, rule.id))
     meters = MeterTable()
     compiled = [compile_rule(rule, rows[rule.stage_id], meters) for rule in known]
-    timers = tuple(rule for rule in compiled if rule.is_timed)
     table: list[tuple[CompiledRule, ...]] = [()]
     for stage in (None, *by_id.values()):
         table.append(tuple(item for item in compiled if _applies(item.rule, stage, by_id)))
@@ -84,8 +81,7 @@ def compile_program(stages: Iterable[Stage], rules: Iterable[Rule]) -> Program:
         rules=table,
         rules_by_hand=[tuple(item for item in row if _is_touched(item, "manual")) for row in table],
         work=WorkByKind(meters, table),
-        timers=timers,
-        patience=min((timer.soonest(meters.blank, 0, 0) for timer in timers), default=ENDLESS),
+        patience=min((rule.soonest(meters.blank, 0, 0) for rule in compiled if rule.is_timed), default=ENDLESS),
         blank=meters.blank,
         per_cycle=tuple(meters.per_cycle),
     )
@@ -107,7 +103,7 @@ class WorkByKind(dict[str, Work]):
 
     Made as it is needed: each kind when it first comes up, and one object for each set of
     needs of conditions that are met by some event. Rules with other needs are not tried.
-    `timed` has the timed rules that may hold.
+    `timers` are the timed rules that may hold, `timed` those that may in each row.
     """
 
     def __init__(
@@ -124,6 +120,7 @@ class WorkByKind(dict[str, Work]):
         self._met = met
         self._siblings = {} if siblings is None else siblings
         self.timed = [tuple(rule for rule in row if rule.is_timed and self._may_hold(rule)) for row in table]
+        self.timers = tuple({rule: None for row in self.timed for rule in row})
 
     def __missing__(self, kind: str) -> Work:
         if kind == "contact" and self._met is not None:  # tells nothing new

@@ -236,8 +236,9 @@ class _Fold:
         if program.lapsed[self.row] and program.per_cycle:
             self.start_cycle()  # each event may be the first of a new cycle
             return today, 0
-        past = today - ZONES_APART
-        soon = min((timer.soonest(meters, past, today) for timer in program.timers), default=ENDLESS)
+        soon = today + program.patience
+        for compiled in self.work.timers:
+            soon = min(soon, compiled.soonest(meters, today - ZONES_APART, today))
         return today, soon - ZONES_APART
 
     def fire_until(self, date: datetime, last_day: int = LAST_DAY) -> datetime | None:
@@ -247,7 +248,10 @@ class _Fold:
         :param last_day: due days after this one are of no interest
         :return: when the next one will fire if no event comes before
         """
-        while timer := self.next_timer(last_day):
+        while not self.is_pinned and (timed := self.work.timed[self.row]):
+            timer = self.next_timer(timed, last_day)
+            if timer is None:
+                return None
             day, compiled = timer
             instant = midnight_utc(day, self.tz)
             if instant > date:
@@ -255,27 +259,29 @@ class _Fold:
             self.move(instant, day, compiled.row, self.find_silenced(compiled, instant), compiled)
         return None
 
-    def next_timer(self, last_day: int) -> tuple[int, CompiledRule] | None:
-        """Give the first day on which a timed rule will fire if no event comes, and the rule."""
-        timed = self.work.timed[PINNED if self.is_pinned else self.row]
-        if not timed:
-            return None
+    def next_timer(self, timed: Sequence[CompiledRule], last_day: int) -> tuple[int, CompiledRule] | None:
+        """Give the first day on which one of some timed rules will fire if no event comes, and the rule."""
+        meters = self.meters
         if self.program.lapsed[self.row]:
             self.start_cycle()
         past_utc = self.last_date.toordinal()
-        after = max(past_utc - ZONES_APART, self.meters[ENTERED])
+        after = past_utc - ZONES_APART
+        if meters[ENTERED] > after:
+            after = meters[ENTERED]
         while True:
-            day, due = last_day, []
+            day = last_day
+            due: list[CompiledRule] = []
             for compiled in timed:
-                found = compiled.due(self.meters, after, day)
+                found = compiled.due(meters, after, day)
                 if found is not None:
-                    due = [*due, compiled] if found == day else [compiled]
-                    day = found
+                    if found < day:
+                        day, due = found, []
+                    due.append(compiled)
             if not due:
                 return None
             if day > past_utc + ZONES_APART or midnight_utc(day, self.tz) > self.last_date:
                 for compiled in due:
-                    if compiled.holds(self.meters, day):
+                    if compiled.holds(meters, day):
                         return day, compiled
             after = day
 
@@ -336,7 +342,7 @@ class _Fold:
         exits.append(None)
         number = cycle = 1
         visits = []
-        for (date, row, event, compiled), exited_at in zip(self.moves, exits):
+        for (date, row, event, compiled), exited_at in zip(self.moves, exits, strict=True):
             rule_id = user_id = model = res_id = None
             if event:
                 model, res_id = event[5], event[6]
@@ -344,18 +350,7 @@ class _Fold:
                 origin, rule_id = "rule", compiled.rule_id
             else:
                 origin, user_id = event[9] or "manual", event[10]
-            visit = (
-                number,
-                cycle,
-                stage_ids[row],
-                date,
-                exited_at,
-                origin,
-                rule_id,
-                user_id,
-                model,
-                res_id,
-            )
+            visit = (number, cycle, stage_ids[row], date, exited_at, origin, rule_id, user_id, model, res_id)
             visits.append(_new(Visit, visit))
             if lapsed[row]:
                 cycle += 1

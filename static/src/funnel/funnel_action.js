@@ -33,7 +33,7 @@ export class FunnelAction extends Component {
         ];
         this.variants = [
             ["strict", _t("Strict"), _t("Who entered the first stage in the period and then each stage in order.")],
-            ["any", _t("Any stage"), _t("Whoever entered the stage in the period, wherever they came from.")],
+            ["any", _t("Any stage"), _t("Whoever stood in the stage at some time in the period, wherever they came from.")],
         ];
         this.state = useState({
             period: "last_12_months",

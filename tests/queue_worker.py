@@ -1,0 +1,38 @@
+"""A process that empties the queue, started by test_concurrency. Arguments: database, batches before it is killed."""
+
+import os
+import signal
+import sys
+
+import odoo.api
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
+
+def main(database, kill_after):
+    config.parse_config(["--database", database, "--log-level", "warn"], setup_logging=True)
+    registry = Registry(database)
+    from odoo.addons.clm.models import clm_ledger, clm_lifecycle_engine
+
+    clm_lifecycle_engine.BATCH_SIZE = 10
+    store_customers = clm_ledger.ClmLedger._store_customers
+    batches = 0
+
+    def spy(self, *args):
+        """Die between two statements of a batch: the visits are written, the customers are not."""
+        nonlocal batches
+        batches += 1
+        if batches == kill_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return store_customers(self, *args)
+
+    clm_ledger.ClmLedger._store_customers = spy
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with registry.cursor() as cr:
+        odoo.api.Environment(cr, odoo.api.SUPERUSER_ID, {})["clm.lifecycle.engine"]._process_queue()
+    print(batches, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
