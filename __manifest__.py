@@ -16,6 +16,7 @@
         "data/ir_cron_data.xml",
         "wizards/clm_stage_move_views.xml",
         "wizards/clm_rebuild_views.xml",
+        "wizards/clm_policy_preview_views.xml",
         "views/clm_visit_views.xml",
         "views/clm_event_views.xml",
         "views/clm_stage_change_views.xml",

@@ -4,14 +4,14 @@ import argparse
 import time
 from contextlib import contextmanager
 
+import odoo.api
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
 
 @contextmanager
 def environment(database):
     """Yield an environment of the superuser. Odoo's configuration is the one that ODOO_RC names."""
-    import odoo.api
-    from odoo.modules.registry import Registry
-    from odoo.tools import config
-
     config.parse_config(["--database", database, "--log-level", "error"], setup_logging=True)
     with Registry(database).cursor() as cr:
         yield odoo.api.Environment(cr, odoo.api.SUPERUSER_ID, {"tracking_disable": True})

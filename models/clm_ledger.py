@@ -70,6 +70,12 @@ class ClmLedger(models.AbstractModel):
             """,
             ids=list(partner_ids),
         )) if row[0]}
+        customers = self._read_customers(wanted, SQL("FOR NO KEY UPDATE SKIP LOCKED"))
+        return customers, wanted - customers.keys()
+
+    @api.model
+    def _read_customers(self, partner_ids, lock=None):
+        """:return: dict id -> Customer"""
         rows = self.env.execute_query(SQL(
             """
             SELECT id, commercial_partner_id, company_id, lifecycle_stage_id, lifecycle_since, lifecycle_cycle,
@@ -77,12 +83,11 @@ class ClmLedger(models.AbstractModel):
               FROM res_partner
              WHERE id = ANY(%s)
              ORDER BY id
-               FOR NO KEY UPDATE SKIP LOCKED
+                   %s
             """,
-            sorted(wanted),
+            sorted(partner_ids), lock or SQL(),
         ))
-        customers = {row[0]: Customer._make(row) for row in rows}
-        return customers, wanted - customers.keys()
+        return {row[0]: Customer._make(row) for row in rows}
 
     @api.model
     def _customer_domain(self):
@@ -102,8 +107,16 @@ class ClmLedger(models.AbstractModel):
     def _members(self, customers):
         """:return: the customers that carry a lifecycle: commercial partners within the domain of the settings"""
         ids = [customer.id for customer in customers.values() if customer.commercial_id == customer.id]
-        matching = self._matching(self._customer_domain(), ids) if ids else set()
+        matching = self._matching(self._customer_domain(), ids) - self._technical_partner_ids() if ids else set()
         return {partner_id: customers[partner_id] for partner_id in ids if partner_id in matching}
+
+    @api.model
+    def _technical_partner_ids(self):
+        """:return: set of ids of the contacts behind Odoo's public and template users, who are nobody"""
+        # sudo: these users are archived and hidden
+        users = self.env.ref("base.group_public").sudo().with_context(active_test=False).user_ids
+        template = self.env.ref("base.template_portal_user_id", raise_if_not_found=False)
+        return {*users.partner_id.ids, *(template.sudo().partner_id.ids if template else ())}
 
     @api.model
     def _excluded_rules(self, ids, rules):

@@ -91,15 +91,16 @@ class ClmQueue(models.Model):
         """
         self._announced().clear()
         only = SQL() if bulk is None else SQL("AND bulk = %s", bulk)
+        # by ctid: a queue just filled has no statistics, and any index might be the wrong one
         rows = self.env.execute_query(SQL(
             """
             DELETE FROM clm_queue
-             WHERE id IN (
-                SELECT id FROM clm_queue
+             WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM clm_queue
                  WHERE partner_id != ALL(%s) %s
                  ORDER BY bulk, id LIMIT %s
                    FOR UPDATE SKIP LOCKED
-             )
+             ))
             RETURNING partner_id
             """,
             list(skip), only, limit,

@@ -43,7 +43,9 @@ class ClmRuleCondition(models.Model):
     operator = fields.Selection(
         [("at_least", "at least"), ("at_most", "at most")], string="Is", required=True, default="at_least"
     )
-    threshold = fields.Float("Value", required=True, default=1.0, help="Amounts are without taxes, in company currency.")
+    threshold = fields.Float(
+        "Value", required=True, default=1.0, help="Amounts are without taxes, in company currency."
+    )
     scope = fields.Selection(
         [("lifetime", "Ever"), ("cycle", "In this cycle"), ("rolling", "In the last days")],
         string="When", required=True, default="lifetime",

@@ -27,7 +27,7 @@ class ClmVisit(models.Model):
     )
     rule_id = UnenforcedMany2one("clm.rule", string="Rule", readonly=True)
     evidence = fields.Char(compute="_compute_evidence", help="The document that caused the move.")
-    cause = fields.Char("Why", compute="_compute_cause", help="The rule, or who moved the customer and for what reason.")
+    cause = fields.Char("Why", compute="_compute_cause", help="The rule, or who moved the customer and why.")
     days_so_far = fields.Float(
         "Days", compute="_compute_days_so_far", help="Days in the stage, up to now for a stay that lasts."
     )

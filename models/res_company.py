@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+
 from odoo.addons.base.models.res_partner import _tz_get
 
 
@@ -8,7 +9,8 @@ class ResCompany(models.Model):
     lifecycle_tz = fields.Selection(
         _tz_get,
         string="Lifecycle Time Zone",
-        help="Days of the customer lifecycle begin at midnight here. Empty: the time zone of the company's contact, or UTC.",
+        help="Days of the customer lifecycle begin at midnight here."
+        " Empty: the time zone of the company's contact, or UTC.",
     )
 
     def write(self, vals):

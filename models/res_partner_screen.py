@@ -57,7 +57,10 @@ class ResPartner(models.Model):
         stage = self._field_to_sql(alias, "lifecycle_stage_id", query)
         since = self._field_to_sql(alias, "lifecycle_since", query)
         overdue = SQL(" OR ").join([SQL("FALSE"), *(
-            SQL("(%s = %s AND %s <= %s)", stage, limit.id, since, now - timedelta(days=limit.rotting_threshold_days + 1))
+            SQL(
+                "(%s = %s AND %s <= %s)",
+                stage, limit.id, since, now - timedelta(days=limit.rotting_threshold_days + 1),
+            )
             for limit in stages
         )])
         return SQL(
@@ -97,16 +100,16 @@ class ResPartner(models.Model):
 
     def action_open_lifecycle_visits(self):
         """Every stay of the customer, those that later facts disproved included."""
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_visit_action_partner")
-        action["domain"] = [("partner_id", "=", self.commercial_partner_id.id)]
-        action["display_name"] = self.env._("Stages of %(customer)s", customer=self.commercial_partner_id.display_name)
-        return action
+        return self._open_lifecycle("clm.clm_visit_action_partner", self.env._("Stages of %(customer)s"))
 
     def action_open_lifecycle_events(self):
         """The whole timeline of the customer, with filters."""
+        return self._open_lifecycle("clm.clm_event_action_partner", self.env._("Timeline of %(customer)s"))
+
+    def _open_lifecycle(self, xmlid, title):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_event_action_partner")
-        action["domain"] = [("partner_id", "=", self.commercial_partner_id.id)]
-        action["display_name"] = self.env._("Timeline of %(customer)s", customer=self.commercial_partner_id.display_name)
+        customer = self.commercial_partner_id
+        action = self.env["ir.actions.act_window"]._for_xml_id(xmlid)
+        action["domain"] = [("partner_id", "=", customer.id)]
+        action["display_name"] = title % {"customer": customer.display_name}
         return action

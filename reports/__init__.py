@@ -1,3 +1,4 @@
+from . import clm_report_mixin
 from . import clm_cohort_report
 from . import clm_funnel_report
 from . import clm_funnel_screen

@@ -8,12 +8,14 @@ PURCHASE_KINDS = ("order", "invoice")
 class ClmCohortReport(models.Model):
     """Who came back: one row for each customer, selling company and month in which they bought.
 
-    Customers are grouped by the month of their first purchase, from any company (their cohort). Age 0 is that
-    month. One pass over the events: purchases are added up by month, then a window finds the first month.
+    Customers are grouped by the month of their first purchase (their cohort); age 0 is that month. Only sales of
+    the companies that the user works in at the moment count, as in Odoo's sales analysis.
+    One pass over the events: purchases are added up by month, then a window finds the first month.
     """
 
     _name = "clm.cohort.report"
     _description = "Cohort Analysis"
+    _inherit = "clm.report.mixin"
     _auto = False
     _rec_name = "partner_id"
     _order = "cohort_date desc, age, id"
@@ -34,6 +36,10 @@ class ClmCohortReport(models.Model):
         "Months Since First Purchase", readonly=True, aggregator=None, help="0 is the month of the first purchase."
     )
     orders = fields.Integer("Purchases", readonly=True)
+    retention = fields.Float(
+        readonly=True, aggregator="avg",
+        help="Share of the customers of the cohort that bought in this month. Group by month of first purchase.",
+    )
     revenue = fields.Monetary(readonly=True, help="Without taxes, before credit notes, in your company's currency.")
     currency_id = fields.Many2one("res.currency", readonly=True)
 
@@ -57,7 +63,8 @@ class ClmCohortReport(models.Model):
                    ((EXTRACT(YEAR FROM purchase.date) - EXTRACT(YEAR FROM purchase.cohort_date)) * 12
                     + EXTRACT(MONTH FROM purchase.date) - EXTRACT(MONTH FROM purchase.cohort_date))::int4 AS age,
                    purchase.orders,
-                   purchase.amount * COALESCE(account_currency_table.rate, 1) AS revenue,
+                   1.0 AS retention,
+                   purchase.amount * account_currency_table.rate AS revenue,
                    %s AS currency_id
             """,
             self.env.company.currency_id.id,
@@ -69,7 +76,7 @@ class ClmCohortReport(models.Model):
             """
               FROM (%(purchases)s) purchase
               LEFT JOIN res_partner p ON p.id = purchase.partner_id
-              LEFT JOIN %(currency_table)s ON account_currency_table.company_id = purchase.company_id
+              JOIN %(currency_table)s ON account_currency_table.company_id = purchase.company_id
             """,
             purchases=self._purchases(),
             currency_table=self.env["res.currency"]._get_simple_currency_table(self.env.companies),
@@ -88,9 +95,35 @@ class ClmCohortReport(models.Model):
                    COUNT(*) AS orders,
                    SUM(event.amount) AS amount
               FROM (%s) event
-             WHERE event.kind IN %s
+             WHERE event.kind IN %s AND event.company_id = ANY(%s)
              GROUP BY event.partner_id, event.company_id, date_trunc('month', event.day::timestamp)::date
             """,
             self.env["clm.event"]._table_query,
             PURCHASE_KINDS,
+            self.env.companies.ids,
+        )
+
+    @api.model
+    def _measures(self):
+        return {**super()._measures(), "retention:avg": self._retention}
+
+    def _retention(self, query) -> SQL:
+        """Customers of the group to those of its cohort, who all bought at age 0.
+
+        None where cohorts of several ages are thrown together: the young ones had no time yet to come back.
+        """
+        cohort = next((group for group in self._groups() if group in ("cohort_date:month", "cohort_date:day")), None)
+        if not cohort:
+            return SQL("NULL::float8")
+        customers = SQL("COUNT(DISTINCT %s)", self._field_to_sql(self._table, "partner_id", query))
+        return SQL(
+            """
+            CASE WHEN GROUPING(%(cohort)s) = 0 THEN
+                %(customers)s::float8 / NULLIF(MAX(%(customers)s FILTER (WHERE %(age)s = 0)) %(window)s, 0)
+            END
+            """,
+            cohort=self._read_group_groupby(self._table, cohort, query),
+            customers=customers,
+            age=self._field_to_sql(self._table, "age", query),
+            window=self._over_groups("age", query),
         )

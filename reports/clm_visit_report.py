@@ -1,8 +1,7 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.tools import SQL
-
-# shown as an average, computed as a percentile of the group
-PERCENTILES = {"days_median:avg": 0.5, "days_p90:avg": 0.9}
 
 
 class ClmVisitReport(models.Model):
@@ -14,6 +13,7 @@ class ClmVisitReport(models.Model):
 
     _name = "clm.visit.report"
     _description = "Time in Stage Analysis"
+    _inherit = "clm.report.mixin"
     _auto = False
     _rec_name = "stage_id"
     _order = "entered_at desc, id desc"
@@ -50,11 +50,15 @@ class ClmVisitReport(models.Model):
         help="Half of the customers who left the stage were in it for fewer days than this.",
     )
     days_p90 = fields.Float(
-        "Days of 9 in 10", readonly=True, aggregator="avg",
+        "P90 Days", readonly=True, aggregator="avg",
         help="Nine of ten customers who left the stage were in it for fewer days than this (90th percentile).",
     )
     days = fields.Float("Average Days", readonly=True, aggregator="avg", help="Of those who left the stage.")
     moved_on = fields.Float("Moved On", readonly=True, aggregator="avg", help="Share that went on to another stage.")
+    share = fields.Float(
+        readonly=True, aggregator="avg",
+        help="Of all that the row or group counts, the share that went to this next stage.",
+    )
     still_there = fields.Integer("Still There", readonly=True, help="Visits that last.")
 
     @property
@@ -84,6 +88,7 @@ class ClmVisitReport(models.Model):
                    v.days AS days_median,
                    v.days AS days_p90,
                    CASE WHEN v.exited_at IS NULL THEN 0 ELSE 1 END AS moved_on,
+                   1.0 AS share,
                    CASE WHEN v.exited_at IS NULL THEN 1 ELSE 0 END AS still_there
             """,
             previous=self._select_neighbour(-1),
@@ -110,16 +115,17 @@ class ClmVisitReport(models.Model):
     def _where(self) -> SQL:
         return SQL("WHERE v.superseded_at IS NULL")
 
-    def _read_group_select(self, aggregate_spec, query):
-        """Real medians and 90th percentiles of every group, wherever the client asks for an average."""
-        if aggregate_spec not in PERCENTILES:
-            return super()._read_group_select(aggregate_spec, query)
-        fname = aggregate_spec.split(":")[0]
-        return SQL(
-            "percentile_cont(%s) WITHIN GROUP (ORDER BY %s)",
-            PERCENTILES[aggregate_spec],
-            self._field_to_sql(self._table, fname, query),
-        )
+    @api.model
+    def _measures(self):
+        return {
+            **super()._measures(),
+            "days_median:avg": partial(self._percentile, "days_median", 0.5),
+            "days_p90:avg": partial(self._percentile, "days_p90", 0.9),
+            "share:avg": self._share,
+        }
+
+    def _share(self, query) -> SQL:
+        return SQL("COUNT(*) / SUM(COUNT(*)) %s", self._over_groups("next_stage_id", query))
 
     @api.readonly
     def action_open_partner(self):

@@ -12,10 +12,11 @@ from odoo.tools import config
 def main(database, kill_after):
     config.parse_config(["--database", database, "--log-level", "warn"], setup_logging=True)
     registry = Registry(database)
-    from odoo.addons.clm.models import clm_ledger, clm_lifecycle_engine
+    engine = sys.modules["odoo.addons.clm.models.clm_lifecycle_engine"]
+    ledger = sys.modules["odoo.addons.clm.models.clm_ledger"].ClmLedger
 
-    clm_lifecycle_engine.BATCH_SIZE = 10
-    store_customers = clm_ledger.ClmLedger._store_customers
+    engine.BATCH_SIZE = 10
+    store_customers = ledger._store_customers
     batches = 0
 
     def spy(self, *args):
@@ -26,7 +27,7 @@ def main(database, kill_after):
             os.kill(os.getpid(), signal.SIGKILL)
         return store_customers(self, *args)
 
-    clm_ledger.ClmLedger._store_customers = spy
+    ledger._store_customers = spy
     print("ready", flush=True)
     sys.stdin.readline()
     with registry.cursor() as cr:

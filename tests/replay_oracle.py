@@ -1,4 +1,4 @@
-"""The meaning of a policy, spelled out as slowly and plainly as possible, to judge `tools.replay` by.
+"""The meaning of a policy, spelled out as slowly and plainly as possible, to judge ``tools.replay`` by.
 
 Nothing is kept between decisions but the moves made so far: every measure is taken anew from the
 list of all events applied, and time passes day by day.
@@ -119,7 +119,7 @@ class Oracle:
         )
 
     def next_timer(self, since: datetime) -> tuple[int, Rule] | None:
-        """The next timed move if no event comes: not before `since`, nor on the day of entry."""
+        """The next timed move if no event comes: not before ``since``, nor on the day of entry."""
         if self.is_pinned or not self.applied:
             return None
         if self.here and self.stages[self.here].is_lapsed:
@@ -202,7 +202,7 @@ def is_time_condition(condition: Condition) -> bool:
 
 
 def slow_replay(policy, events, now: datetime, tz: str = "UTC"):
-    """Do what `tools.replay.replay` does."""
+    """Do what ``tools.replay.replay`` does."""
     oracle = Oracle({stage.id: stage for stage in policy.stages}, list(policy.rules), tz)
     since = datetime.min + timedelta(days=10)
     future = [event.date for event in events if event.date > now]

@@ -126,9 +126,8 @@ class TestBadPolicy(ClmCase):
 
     def test_edit_in_the_screens_waits_until_it_is_applied(self):
         rule = self.env.ref("clm.rule_conversion_purchase").with_context(clm_policy_edit=True)
-        with Form(rule) as form:
-            with form.condition_ids.edit(0) as condition:
-                condition.threshold = 2
+        with Form(rule) as form, form.condition_ids.edit(0) as condition:
+            condition.threshold = 2
         partner = self._create_partner(known_since=self.days_ago(50))
         self._create_order(partner, self.days_ago(20))
         self.engine._process_queue()

@@ -89,7 +89,9 @@ class TestHotPath(ClmCase):
         self._assert_one_statement(prepare, lambda orders: orders.action_confirm())
 
     def test_confirming_queues_the_customers(self):
-        orders = self._create_order(self.partners[0], confirm=False) | self._create_order(self.partners[1], confirm=False)
+        orders = self.env["sale.order"]
+        for partner in self.partners[:2]:
+            orders |= self._create_order(partner, confirm=False)
         self.env.flush_all()
         self.env.cr.execute(SQL("DELETE FROM clm_queue"))
         orders.action_confirm()

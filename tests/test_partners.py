@@ -16,7 +16,7 @@ class TestPartners(ClmCase):
         self.assertEqual(contact.lifecycle_stage_id, self.conversion)
         self.assertFalse(contact.lifecycle_visit_ids)
         self.assertFalse(contact.lifecycle_cycle)
-        found = self.env["res.partner"].search([("lifecycle_stage_id", "=", self.conversion.id), ("id", "=", contact.id)])
+        found = contact.search([("lifecycle_stage_id", "=", self.conversion.id), ("id", "=", contact.id)])
         self.assertEqual(found, contact)
 
     def test_new_contact_of_a_company_shows_its_stage_at_once(self):
@@ -103,6 +103,11 @@ class TestPartners(ClmCase):
         self.engine._rebuild(partners)
         self.assertFalse(partners.lifecycle_stage_id)
         self.assertFalse(any(partners.mapped("lifecycle_cycle")))
+
+    def test_public_and_template_users_have_no_lifecycle(self):
+        users = self.env.ref("base.public_user") | self.env.ref("base.template_portal_user_id")
+        self.engine._rebuild(users.partner_id)
+        self.assertFalse(any(users.partner_id.mapped("lifecycle_cycle")))
 
     def test_supplier_that_buys_becomes_a_customer(self):
         supplier = self._create_partner("Supplier", known_since=self.days_ago(5), supplier_rank=1)

@@ -73,7 +73,9 @@ class TestScreens(ClmCase):
         self.assertTrue(form.record)
 
     def test_viewer_gets_no_button_to_move(self):
-        for xmlid in ("base.view_partner_form", "clm.res_partner_view_kanban_lifecycle", "clm.res_partner_view_list_lifecycle"):
+        for xmlid in (
+            "base.view_partner_form", "clm.res_partner_view_kanban_lifecycle", "clm.res_partner_view_list_lifecycle",
+        ):
             action = str(self.env.ref("clm.clm_stage_move_action").id)
             arch = self._arch(self.viewer, xmlid)
             self.assertFalse(arch.xpath(f"//*[@name='{action}']"), xmlid)

@@ -69,7 +69,7 @@ class TestSecurity(ClmCase):
         visit = self.partner.lifecycle_visit_ids.with_user(self.manager)
         for act in (
             lambda: visit.write({"cycle": 5}),
-            lambda: visit.unlink(),
+            visit.unlink,
             lambda: self.env["clm.visit"].with_user(self.manager).create({"partner_id": self.partner.id}),
         ):
             with self.assertRaises(AccessError):

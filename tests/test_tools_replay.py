@@ -489,7 +489,7 @@ class TestTimedRules(ReplayCase):
             rule(2, B, at_most("order", "count", 1, **rolling(10)), sources=[A]),
         ))
         orders = [event(day, "order") for day in (0, 20, 26, 31)]
-        events = *orders[:2], event(25, "lead"), *orders[2:]
+        events = *orders[:2], by_hand(24), event(25, "lead"), *orders[2:]  # a note by hand has timers looked at
         self.assertEqual(self.path(*events, policy=policy), [(A, 20), (B, 30)])
 
     def test_rolling_days_when_at_most_then_days_count_once(self):

@@ -83,7 +83,7 @@ class _Ranges:
         self.levels.append((slot, *_whole_limits(condition)))
 
     def _add_wait(self, condition: Condition, slot: int) -> None:
-        """Limit the days since the day in a meter; waiting makes `at_least` true."""
+        """Limit the days since the day in a meter; waiting makes ``at_least`` true."""
         low, high = _whole_limits(condition)
         self.spans.append((slot, low, high))
         if condition.operator == "at_least":
@@ -98,7 +98,7 @@ class _Ranges:
             self.spans.append((mark, -ENDLESS, _window(condition) - 1))
 
     def _add_nth_day(self, condition: Condition) -> None:
-        """`at_least` n: the nth last day is known, or in the window; `at_most`: the one before is not."""
+        """``at_least`` n: the nth last day is known, or in the window; ``at_most``: the one before is not."""
         low, high = _whole_limits(condition)
         at_most = condition.operator == "at_most"
         number = high + 1 if at_most else low

@@ -31,7 +31,7 @@ Crossing = tuple[int, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A range for the sum of the amounts of the last `window` days."""
+    """A range for the sum of the amounts of the last ``window`` days."""
 
     slot: int
     window: int
@@ -49,8 +49,8 @@ class Sum:
 class CompiledRule:
     """A rule as ranges over meters.
 
-    `crossings` and `sinking` are its time conditions: spans, and sums with an upper limit.
-    `silent_kinds` are the kinds whose silence it waits for.
+    ``crossings`` and ``sinking`` are its time conditions: spans, and sums with an upper limit.
+    ``silent_kinds`` are the kinds whose silence it waits for.
     """
 
     rule: Rule
@@ -105,7 +105,7 @@ class CompiledRule:
         return all(item.holds(meters, day) for item in self.sinking)
 
     def _changes(self, meters: Meters, start: int, after: int, until: int) -> list[int]:
-        """List the days from `start` on, in order, on which a sum may begin or cease to hold."""
+        """List the days from ``start`` on, in order, on which a sum may begin or cease to hold."""
         days = {start}
         for item in self.sinking:
             window = item.window

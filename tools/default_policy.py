@@ -19,30 +19,25 @@ def default_stages() -> tuple[Stage, ...]:
 
 def default_rules() -> tuple[Rule, ...]:
     """Give the rules, numbered from 1."""
-    no_contract = Condition("any", "running", "at_most", 0)
-    customers = frozenset({CONVERSION, RETENTION, LOYALTY})
+    anywhere: frozenset[int] = frozenset()
     bought = _at_least("purchase", "count", 1)
+    often = Condition("purchase", "days", "at_least", 5, "rolling", 365)
+    no_contract = Condition("any", "running", "at_most", 0)
     rules = (
-        (AWARENESS, [_at_least("contact", "count", 1)]),
-        (ACQUISITION, [_at_least("enquiry", "count", 1)]),
-        (CONVERSION, [bought]),
-        (CONVERSION, [_at_least("contract_start", "count", 1)]),
-        (RETENTION, [_at_least("purchase", "days", 2)]),
-        (RETENTION, [_at_least("contract_renewal", "count", 1)]),
-        (
-            RETENTION,
-            [_at_least("any", "running", 1), _at_least("contract_start", "silence", 365)],
-        ),
-        (LOYALTY, [Condition("purchase", "days", "at_least", 5, "rolling", 365)]),
-        (LOYALTY, [_at_least("contract_renewal", "count", 2)]),
-        (LOYALTY, [_at_least("feedback", "score", 9), bought]),
-        (LOYALTY, [_at_least("referral", "count", 1), bought]),
-        (LAPSED, [_at_least("any", "silence", 365), no_contract], customers),
+        (AWARENESS, anywhere, (_at_least("contact", "count", 1),)),
+        (ACQUISITION, anywhere, (_at_least("enquiry", "count", 1),)),
+        (CONVERSION, anywhere, (bought,)),
+        (CONVERSION, anywhere, (_at_least("contract_start", "count", 1),)),
+        (RETENTION, anywhere, (_at_least("purchase", "days", 2),)),
+        (RETENTION, anywhere, (_at_least("contract_renewal", "count", 1),)),
+        (RETENTION, anywhere, (_at_least("any", "running", 1), _at_least("contract_start", "silence", 365))),
+        (LOYALTY, anywhere, (often,)),
+        (LOYALTY, anywhere, (_at_least("contract_renewal", "count", 2),)),
+        (LOYALTY, anywhere, (_at_least("feedback", "score", 9), bought)),
+        (LOYALTY, anywhere, (_at_least("referral", "count", 1), bought)),
+        (LAPSED, frozenset({CONVERSION, RETENTION, LOYALTY}), (_at_least("any", "silence", 365), no_contract)),
     )
-    return tuple(
-        Rule(number, stage_id, *(from_ids or [frozenset()]), tuple(conditions))
-        for number, (stage_id, conditions, *from_ids) in enumerate(rules, 1)
-    )
+    return tuple(Rule(rule_id, *values) for rule_id, values in enumerate(rules, 1))
 
 
 def default_policy() -> Policy:

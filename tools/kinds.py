@@ -1,5 +1,7 @@
 """The kinds of events, and which of them a condition counts."""
 
+from functools import lru_cache
+
 #: In the order in which events of one and the same instant are applied.
 KINDS = (
     "contact",
@@ -18,7 +20,7 @@ KINDS = (
 )
 KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
 
-#: Names that only conditions use. `any` stands for everything but `contact`.
+#: Names that only conditions use. ``any`` stands for everything but ``contact``.
 GROUPS = {
     "enquiry": frozenset({"lead", "opportunity", "quotation"}),
     "purchase": frozenset({"order", "invoice"}),
@@ -30,7 +32,7 @@ def counts_in(kind: str, counted: str, measure: str = "count") -> bool:
     """Tell whether an event of one kind counts in a condition.
 
     A refund lowers the amount of purchases without being a purchase. A kind that
-    is not listed above counts under its own name and in `any`.
+    is not listed above counts under its own name and in ``any``.
 
     :param kind: kind of the event
     :param counted: kind or group named by the condition
@@ -46,3 +48,9 @@ def counts_in(kind: str, counted: str, measure: str = "count") -> bool:
     if counted == ANY:
         return kind != "contact"
     return kind in GROUPS.get(counted, (counted,))
+
+
+@lru_cache(maxsize=1024)
+def counts_in_any(kind: str, counted: tuple[str, ...]) -> bool:
+    """Tell whether an event of one kind counts in a condition on one of several kinds."""
+    return any(counts_in(kind, name) for name in counted)

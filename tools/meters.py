@@ -51,7 +51,7 @@ class History:
 class Feed(NamedTuple):
     """How the events that count in something change one meter.
 
-    :param way: `count` adds 1, `mark` keeps the day, `update` calls the function
+    :param way: ``count`` adds 1, ``mark`` keeps the day, ``update`` calls the function
     """
 
     counted: str
@@ -64,7 +64,7 @@ class Feed(NamedTuple):
 class MeterTable:
     """Hands out the meters that conditions ask for; equal ones are shared.
 
-    `blank` is the list of meters of a customer without events, `per_cycle` those of them that
+    ``blank`` is the list of meters of a customer without events, ``per_cycle`` those of them that
     start anew with each cycle.
     """
 
@@ -123,7 +123,7 @@ class MeterTable:
     def nth_day(self, kind: str, measure: str, number: int) -> tuple[int, int]:
         """Give the meter with the day of the nth last event, or with the nth last distinct day.
 
-        :param measure: `count` or `days`
+        :param measure: ``count`` or ``days``
         :return: that meter, and the one with the list of all days
         """
         days_slot, is_new = self._slot(("list", kind, measure), None)

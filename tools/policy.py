@@ -26,15 +26,15 @@ class Stage:
 class Condition:
     """One requirement of a rule.
 
-    :param kind: an event kind, or `enquiry`, `purchase`, `any`; ignored by `age` and `running`
-    :param measure: `count`, `days` (distinct local days), `amount` (company currency), `score`
-        (last one given), `silence` (days since the last event), `age` (days in the stage) or
-        `running` (contracts running)
-    :param operator: `at_least` or `at_most`
+    :param kind: an event kind, or ``enquiry``, ``purchase``, ``any``; ignored by ``age`` and ``running``
+    :param measure: ``count``, ``days`` (distinct local days), ``amount`` (company currency), ``score``
+        (last one given), ``silence`` (days since the last event), ``age`` (days in the stage) or
+        ``running`` (contracts running)
+    :param operator: ``at_least`` or ``at_most``
     :param threshold: number, days or company currency, as the measure says
-    :param scope: `lifetime`, `cycle` (since the customer was won back) or `rolling`;
-        ignored by `silence`, `age` and `running`
-    :param window_days: for `rolling`: length in days, today included
+    :param scope: ``lifetime``, ``cycle`` (since the customer was won back) or ``rolling``;
+        ignored by ``silence``, ``age`` and ``running``
+    :param window_days: for ``rolling``: length in days, today included
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Rule:
 class Policy:
     """Stages and rules, compiled once for any number of replays.
 
-    Rules without conditions, or with an unknown stage as their target, never move anyone. Run `check_policy` before
+    Rules without conditions, or with an unknown stage as their target, never move anyone. Run ``check_policy`` before
     storing a policy: what it refuses does no harm here, but makes no sense either.
     """
 

@@ -1,9 +1,10 @@
-"""Compile stages and rules into the tables that the fold in `replay` works by."""
+"""Compile stages and rules into the tables that the fold in ``replay`` works by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .compile_rule import compile_rule, waits_for_silence
@@ -60,10 +61,11 @@ class Program:
     per_cycle: tuple[tuple[int, Any], ...]
 
 
-def compile_program(stages: Iterable[Stage], rules: Iterable[Rule]) -> Program:
-    """Compile a policy.
+@lru_cache(maxsize=256)
+def compile_program(stages: tuple[Stage, ...], rules: tuple[Rule, ...]) -> Program:
+    """Compile a policy. Equal policies share a program, which learns as it is used (see ``WorkByKind``).
 
-    :return: the tables that `replay` works by
+    :return: the tables that ``replay`` works by
     """
     by_id = {stage.id: stage for stage in stages}
     rows = {stage_id: row for row, stage_id in enumerate(by_id, NOWHERE + 1)}
@@ -103,7 +105,7 @@ class WorkByKind(dict[str, Work]):
 
     Made as it is needed: each kind when it first comes up, and one object for each set of
     needs of conditions that are met by some event. Rules with other needs are not tried.
-    `timers` are the timed rules that may hold, `timed` those that may in each row.
+    ``timers`` are the timed rules that may hold, ``timed`` those that may in each row.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class WorkByKind(dict[str, Work]):
         met: frozenset[tuple[str, str]] | None = None,
         siblings: dict[frozenset[tuple[str, str]], WorkByKind] | None = None,
     ) -> None:
-        """Prepare for customers without events (`met` is None) or with some."""
+        """Prepare for customers without events (``met`` is None) or with some."""
         super().__init__()
         self._meters = meters
         self._table = table

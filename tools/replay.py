@@ -14,9 +14,9 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .compiled_rule import CompiledRule
-from .kinds import KIND_ORDER, KINDS, counts_in
+from .kinds import KIND_ORDER, KINDS, counts_in_any
 from .local_time import LAST_DAY, midnight_utc
-from .meters import ENDLESS, ENTERED
+from .meters import ENTERED
 from .policy import Condition, Policy, Rule, Stage
 from .policy_check import Problem, check_policy
 from .program import NOWHERE, PINNED
@@ -46,19 +46,20 @@ ZONES_APART = 2
 class Event(NamedTuple):
     """Something that happened to a customer.
 
-    `replay` reads by position and takes any sequence of this layout, longer ones too, such as
+    ``replay`` reads by position and takes any sequence of this layout, longer ones too, such as
     the rows of a database cursor.
 
     :param date: naive UTC datetime, in whole seconds
-    :param day: proleptic ordinal of the local day in the time zone of the event's company
-    :param kind: one of `KINDS`
+    :param day: proleptic ordinal of the local day in the time zone of the event's company; one before the
+        day of an earlier event (of a company in another time zone) counts as that day
+    :param kind: one of ``KINDS``
     :param amount: in company currency; negative for a refund
     :param score: answer to a survey, if any
     :param model: model of the document
     :param res_id: id of the document
     :param stage_id: of a manual event: where the customer was put; None = not moved
     :param pin: of a manual event: True = rules keep off from now on, False = no longer
-    :param origin: of a manual event: `manual` or `import`
+    :param origin: of a manual event: ``manual`` or ``import``
     :param user_id: of a manual event: who did it
     :param id: orders events of the same instant and kind
     """
@@ -84,7 +85,7 @@ class Visit(NamedTuple):
     :param cycle: 1, and one more each time a lapsed stage is left
     :param entered_at: naive UTC datetime
     :param exited_at: naive UTC datetime; None = still there
-    :param origin: `rule`, `manual` or `import`
+    :param origin: ``rule``, ``manual`` or ``import``
     :param rule_id: the rule that moved the customer
     :param user_id: the person who did
     :param model: model of the document that gave cause, if any
@@ -116,7 +117,7 @@ class Replay(NamedTuple):
 
 
 def sort_key(event: Sequence[Any]) -> tuple[datetime, int, int]:
-    """Give the key by which `replay` wants a customer's events sorted: date, kind, id."""
+    """Give the key by which ``replay`` wants a customer's events sorted: date, kind, id."""
     return event[0], KIND_ORDER.get(event[2], len(KINDS)), event[11]
 
 
@@ -128,19 +129,17 @@ def is_pinned(events: Sequence[Sequence[Any]], now: datetime) -> bool:
     """
     for event in reversed(events):
         if event[2] == "manual" and event[8] is not None and event[0] <= now:
-            return event[8]
+            return bool(event[8])
     return False
 
 
-def replay(
-    policy: Policy, events: Sequence[Sequence[Any]], now: datetime, tz: str = "UTC"
-) -> Replay:
+def replay(policy: Policy, events: Sequence[Sequence[Any]], now: datetime, tz: str = "UTC") -> Replay:
     """Give the visits that a policy makes of a customer's events.
 
-    Pure: the same arguments give the same visits, and a later `now` only appends to them.
+    Pure: the same arguments give the same visits, and a later ``now`` only appends to them.
 
-    :param policy: with rules that do not apply to the customer left out (`Policy.without`)
-    :param events: `Event`s or rows of the same layout, sorted by `sort_key`
+    :param policy: with rules that do not apply to the customer left out (``Policy.without``)
+    :param events: ``Event``s or rows of the same layout, sorted by ``sort_key``
     :param now: naive UTC datetime; later events are not applied
     :param tz: name of the time zone of the customer's company, for the midnights of timed rules
     :return: visits and the date of the next possible change
@@ -161,24 +160,24 @@ def replay(
 class _Fold:
     """The state of one customer while the events pass by."""
 
-    __slots__ = ("events", "is_pinned", "last_date", "meters", "moves", "program", "row", "tz", "work")
+    __slots__ = ("events", "is_pinned", "last", "meters", "moves", "program", "row", "tz", "work")
 
     def __init__(self, policy: Policy, events: Sequence[Sequence[Any]], tz: str) -> None:
         self.program = policy.program
         self.events = events
         self.tz = tz
         self.meters = self.program.blank.copy()
-        #: date, row, event that gave cause, rule (None: a person)
+        # date, row, event that gave cause if any, rule (None = by hand)
         self.moves: list[tuple[datetime, int, Sequence[Any] | None, CompiledRule | None]] = []
         self.work = self.program.work
         self.row = NOWHERE
         self.is_pinned = False
-        self.last_date = datetime.min
+        self.last: Sequence[Any] | None = None
 
     def run(self) -> None:
         """Apply the events.
 
-        One long loop, because calls would cost more than what they do. `soon` is a day before
+        One long loop, because calls would cost more than what they do. ``soon`` is a day before
         which no timed rule can fall due whatever happens: one comparison spares most events the
         timers. Days never go back, even if companies in different time zones sell to a customer.
         """
@@ -191,8 +190,8 @@ class _Fold:
             if day > today:
                 today = day
             if today >= soon:
-                self.work = work
-                today, soon = self.catch_up(last, event[0], today)
+                self.last, self.work = last, work
+                today, soon = self.catch_up(event[0], today)
                 row = PINNED if self.is_pinned else self.row
             counts, marks, updates, trials, work = work[event[2]]
             for slot in counts:
@@ -214,22 +213,17 @@ class _Fold:
                             soon = 0
                         break
             last = event
-        if last:
-            self.last_date = last[0]
-        self.work = work
+        self.last, self.work = last, work
 
-    def catch_up(self, last: Sequence[Any] | None, date: datetime, today: int) -> tuple[int, int]:
+    def catch_up(self, date: datetime, today: int) -> tuple[int, int]:
         """Fire the timed rules that fell due between two events.
 
-        :param last: the event before
         :param date: of the event that comes next
         :param today: its day
         :return: its day, not before the last timed move, and a day before which this need not be
             done again
         """
         meters, program = self.meters, self.program
-        if last:
-            self.last_date = last[0]
         self.fire_until(date, today + ZONES_APART)
         if meters[ENTERED] > today:
             today = meters[ENTERED]
@@ -264,7 +258,8 @@ class _Fold:
         meters = self.meters
         if self.program.lapsed[self.row]:
             self.start_cycle()
-        past_utc = self.last_date.toordinal()
+        last_date = self.last[0] if self.last else datetime.min
+        past_utc = last_date.toordinal()
         after = past_utc - ZONES_APART
         if meters[ENTERED] > after:
             after = meters[ENTERED]
@@ -279,7 +274,7 @@ class _Fold:
                     due.append(compiled)
             if not due:
                 return None
-            if day > past_utc + ZONES_APART or midnight_utc(day, self.tz) > self.last_date:
+            if day > past_utc + ZONES_APART or midnight_utc(day, self.tz) > last_date:
                 for compiled in due:
                     if compiled.holds(meters, day):
                         return day, compiled
@@ -287,18 +282,15 @@ class _Fold:
 
     def find_silenced(self, compiled: CompiledRule, before: datetime) -> Sequence[Any] | None:
         """Give the last event before a date of the kinds whose silence a rule waited for."""
-        if not compiled.silent_kinds:
+        kinds, last = compiled.silent_kinds, self.last
+        if not kinds:
             return None
-        events = self.events
-        position = len(events)
-        if events[-1][0] >= before:
-            position = bisect_left(events, before, key=_date)
-        while position:
-            position -= 1
-            kind = events[position][2]
-            for counted in compiled.silent_kinds:
-                if counts_in(kind, counted) and (kind != "contact" or not position):
-                    return events[position]
+        if last and last[2] != "contact" and counts_in_any(last[2], kinds):
+            return last
+        for position in range(bisect_left(self.events, before, key=_date) - 1, -1, -1):
+            event = self.events[position]
+            if counts_in_any(event[2], kinds) and (event[2] != "contact" or position == 0):
+                return event
         return None
 
     def apply_by_hand(self, event: Sequence[Any], today: int) -> None:
@@ -318,14 +310,9 @@ class _Fold:
                     return
 
     def move(
-        self,
-        date: datetime,
-        day: int,
-        row: int,
-        event: Sequence[Any] | None,
-        compiled: CompiledRule | None,
+        self, date: datetime, day: int, row: int, event: Sequence[Any] | None, compiled: CompiledRule | None
     ) -> None:
-        """Enter a stage."""
+        """Enter a stage, because of an event, by a rule (None = by hand)."""
         self.row = row
         self.meters[ENTERED] = day
         self.moves.append((date, row, event, compiled))
@@ -342,13 +329,14 @@ class _Fold:
         exits.append(None)
         number = cycle = 1
         visits = []
-        for (date, row, event, compiled), exited_at in zip(self.moves, exits, strict=True):
+        for (date, row, event, compiled), exited_at in zip(self.moves, exits, strict=False):
+            origin = "rule"
             rule_id = user_id = model = res_id = None
             if event:
                 model, res_id = event[5], event[6]
             if compiled:
-                origin, rule_id = "rule", compiled.rule_id
-            else:
+                rule_id = compiled.rule_id
+            elif event:
                 origin, user_id = event[9] or "manual", event[10]
             visit = (number, cycle, stage_ids[row], date, exited_at, origin, rule_id, user_id, model, res_id)
             visits.append(_new(Visit, visit))

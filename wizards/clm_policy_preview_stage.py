@@ -10,7 +10,6 @@ class ClmPolicyPreviewStage(models.TransientModel):
 
     preview_id = fields.Many2one("clm.policy.preview", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer()
-    stage_id = fields.Many2one("clm.stage", ondelete="cascade")
     name = fields.Char("Stage", readonly=True)
     in_funnel = fields.Boolean(readonly=True, help="Not set for lapsed stages, which are outside the funnel.")
 

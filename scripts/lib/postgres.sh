@@ -10,6 +10,11 @@ choose_postgres() {
         die "Odoo refuses the database user postgres; set PGUSER to another user that may create databases."
 }
 
+# Keeps what belongs to a given server apart from what belongs to the private one.
+server_suffix() {
+    [ "$PRIVATE_PG" ] || printf -- '-on-%s' "$(printf '%s:%s' "${PGHOST:-}" "${PGPORT:-}" | sha256sum | cut -c1-8)"
+}
+
 postgres_package() { if [ "$PRIVATE_PG" ]; then echo postgresql; else echo postgresql-client; fi; }
 
 # Sets PG_BIN, the folder of the newest programs that are installed.
