@@ -176,7 +176,8 @@ class Oracle:
         if self.visits:
             last = self.visits[-1]
             number = last.number + 1
-            cycle = last.cycle + self.stages[last.stage_id].is_lapsed
+            is_won_back = self.stages[last.stage_id].is_lapsed and not self.stages[stage_id].is_lapsed
+            cycle = last.cycle + is_won_back
             self.visits[-1] = last._replace(exited_at=instant)
         self.visits.append(
             Visit(

@@ -328,8 +328,12 @@ class _Fold:
         exits: list[datetime | None] = [move[0] for move in self.moves[1:]]
         exits.append(None)
         number = cycle = 1
+        was_lapsed = False
         visits = []
         for (date, row, event, compiled), exited_at in zip(self.moves, exits, strict=False):
+            if was_lapsed and not lapsed[row]:
+                cycle += 1  # won back; from one lapsed stage to the next is no return
+            was_lapsed = lapsed[row]
             origin = "rule"
             rule_id = user_id = model = res_id = None
             if event:
@@ -340,7 +344,5 @@ class _Fold:
                 origin, user_id = event[9] or "manual", event[10]
             visit = (number, cycle, stage_ids[row], date, exited_at, origin, rule_id, user_id, model, res_id)
             visits.append(_new(Visit, visit))
-            if lapsed[row]:
-                cycle += 1
             number += 1
         return visits

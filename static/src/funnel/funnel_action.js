@@ -4,10 +4,11 @@ import { formatDate, deserializeDate } from "@web/core/l10n/dates";
 import { registry } from "@web/core/registry";
 import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
-import { formatFloat, formatInteger, formatPercentage } from "@web/views/fields/formatters";
+import { formatFloat, formatInteger } from "@web/views/fields/formatters";
 import { Layout } from "@web/search/layout";
 import { useSetupAction } from "@web/search/action_hook";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { formatRatio } from "../ratio/ratio";
 
 const CHOICES = ["period", "dateFrom", "dateTo", "variant"];
 
@@ -124,7 +125,7 @@ export class FunnelAction extends Component {
     }
 
     rate(value) {
-        return value === null ? _t("n/a") : formatPercentage(value, { digits: [false, 0] });
+        return formatRatio(value) || _t("n/a");
     }
 
     days(value) {

@@ -1,8 +1,9 @@
 import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
-import { formatInteger, formatPercentage } from "@web/views/fields/formatters";
+import { formatInteger } from "@web/views/fields/formatters";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
+import { formatRatio } from "../ratio/ratio";
 
 /**
  * Lines of stages as a table: how many now, how many then, and two bars to compare them at a glance.
@@ -26,8 +27,8 @@ export class BeforeAfterField extends Component {
             name: data.name,
             now: data[`${measure}_now`],
             then: data[`${measure}_then`],
-            rateNow: rate && this.rate(data[`${rate}_now`]),
-            rateThen: rate && this.rate(data[`${rate}_then`]),
+            rateNow: rate && formatRatio(data[`${rate}_now`]),
+            rateThen: rate && formatRatio(data[`${rate}_then`]),
         }));
         const largest = Math.max(1, ...rows.flatMap(({ now, then }) => [now, then]));
         return rows.map((row) => ({
@@ -39,10 +40,6 @@ export class BeforeAfterField extends Component {
 
     count(value) {
         return formatInteger(value);
-    }
-
-    rate(value) {
-        return formatPercentage(value, { digits: [false, 0] });
     }
 
     change({ now, then }) {
