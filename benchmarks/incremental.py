@@ -56,7 +56,7 @@ def process_due(env, count):
     ))
     env.cr.commit()
     seconds, done = timed(env["clm.lifecycle.engine"]._cron_tick)
-    assert done == count, done
+    assert done >= count, done  # the time of others may have come meanwhile
     return seconds
 
 

@@ -14,10 +14,11 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         self.env.flush_all()
         self.env.cr.execute(SQL(
             """
-            UPDATE clm_visit SET superseded_at = now() AT TIME ZONE 'UTC', active = FALSE
-             WHERE partner_id = ANY(%s) AND superseded_at IS NULL
+            UPDATE clm_visit
+               SET partner_id = %s, active = FALSE, superseded_at = COALESCE(superseded_at, now() AT TIME ZONE 'UTC')
+             WHERE partner_id = ANY(%s)
             """,
-            src_partners.ids,
+            dst_partner.id, src_partners.ids,
         ))
         res = super()._update_foreign_keys(src_partners, dst_partner)
         self.env["clm.queue"]._push({*dst_partner.ids, *dst_partner.commercial_partner_id.ids})

@@ -1,5 +1,6 @@
 import io
 from collections import namedtuple
+from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 
@@ -17,6 +18,8 @@ DEFAULT_CUSTOMER_DOMAIN = "[('ref_company_ids', '=', False), ('partner_share', '
 # the layout of a row of events: see _events
 DATE, KIND, MODEL, RES_ID = map(Event._fields.index, ("date", "kind", "model", "res_id"))
 PARTNER, ORDER_STAGE, ORDER_NUMBER = range(len(Event._fields), len(Event._fields) + 3)
+
+ONE_DAY = timedelta(days=1)
 
 Customer = namedtuple("Customer", "id commercial_id company_id stage_id since cycle next_check supplier")
 Replayed = namedtuple("Replayed", "visits next_check events")
@@ -62,16 +65,15 @@ class ClmLedger(models.AbstractModel):
     @api.model
     def _lock_customers(self, partner_ids):
         """:return: pair: dict id -> Customer, locked for this transaction; set of ids that are not to be had now"""
-        wanted = {row[0] for row in self.env.execute_query(SQL(
-            """
-            SELECT id FROM res_partner WHERE id = ANY(%(ids)s)
-            UNION
-            SELECT commercial_partner_id FROM res_partner WHERE id = ANY(%(ids)s)
-            """,
-            ids=list(partner_ids),
-        )) if row[0]}
-        customers = self._read_customers(wanted, SQL("FOR NO KEY UPDATE SKIP LOCKED"))
-        return customers, wanted - customers.keys()
+        lock = SQL("FOR NO KEY UPDATE SKIP LOCKED")
+        wanted = set(partner_ids)
+        customers = self._read_customers(wanted, lock)
+        if companies := {customer.commercial_id for customer in customers.values()} - customers.keys() - {None}:
+            wanted |= companies
+            customers |= self._read_customers(companies, lock)
+        # what is missing is held by somebody else, or was deleted
+        missing = wanted - customers.keys()
+        return customers, set(self._read_customers(missing)) if missing else missing
 
     @api.model
     def _read_customers(self, partner_ids, lock=None):
@@ -201,7 +203,8 @@ class ClmLedger(models.AbstractModel):
             if same and old[same - 1].exited_at is None and visits[same - 1].exited_at is not None:
                 closed.append((old[same - 1].id, visits[same - 1].exited_at))
             superseded += [visit.id for visit in old[same:]]
-            added += [(partner_id, customer.company_id, visit) for visit in visits[same:]]
+            if same < len(visits):
+                added.append((partner_id, customer.company_id, visits[same:]))
         self._supersede(superseded, now)
         self._close(closed)
         self._insert(added, now)
@@ -248,20 +251,23 @@ class ClmLedger(models.AbstractModel):
     def _insert(self, added, now):
         """COPY new visits in: by far the fastest way for a million of them.
 
-        :param added: list of (partner id, company id, ``tools.replay.Visit``)
+        :param added: list of (partner id, company id, list of ``tools.replay.Visit`` that follow each other)
         """
         if not added:
             return
         null, end = "\\N", f"\t{now}\tt\n"
         lines = []
-        for partner_id, company_id, visit in added:
-            number, cycle, stage_id, entered_at, exited_at, origin, *cause = visit
-            days = null if exited_at is None else (exited_at - entered_at).total_seconds() / 86400
-            cause = "\t".join([null if value is None else str(value) for value in cause])
-            lines.append(
-                f"{partner_id}\t{company_id or null}\t{number}\t{cycle}\t{stage_id}\t{entered_at}"
-                f"\t{exited_at or null}\t{days}\t{origin}\t{cause}{end}"
-            )
+        for partner_id, company_id, visits in added:
+            head, entered = f"{partner_id}\t{company_id or null}", str(visits[0].entered_at)
+            for number, cycle, stage_id, entered_at, exited_at, origin, rule_id, user_id, model, res_id in visits:
+                exited = days = null
+                if exited_at is not None:
+                    exited, days = str(exited_at), (exited_at - entered_at) / ONE_DAY
+                lines.append(
+                    f"{head}\t{number}\t{cycle}\t{stage_id}\t{entered}\t{exited}\t{days}\t{origin}\t{rule_id or null}"
+                    f"\t{user_id or null}\t{model or null}\t{res_id or null}{end}"
+                )
+                entered = exited
         self.env.cr.copy_from(io.StringIO("".join(lines)), "clm_visit", columns=(
             "partner_id", "company_id", "number", "cycle", "stage_id", "entered_at", "exited_at", "days",
             "origin", "rule_id", "user_id", "evidence_model", "evidence_id", "recorded_at", "active",

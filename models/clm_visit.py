@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from .clm_fields import UnenforcedMany2one
 
@@ -17,9 +18,7 @@ class ClmVisit(models.Model):
     _rec_name = "stage_id"
     _log_access = False
 
-    partner_id = fields.Many2one(
-        "res.partner", string="Customer", required=True, readonly=True, ondelete="cascade", index=True
-    )
+    partner_id = UnenforcedMany2one("res.partner", string="Customer", required=True, readonly=True, index=True)
     company_id = UnenforcedMany2one("res.company", related="partner_id.company_id", store=True, readonly=True)
     stage_id = UnenforcedMany2one("clm.stage", string="Stage", required=True, readonly=True, ondelete="restrict")
     origin = fields.Selection(
@@ -81,6 +80,13 @@ class ClmVisit(models.Model):
             else hidden
             for document in documents
         }
+
+    @api.autovacuum
+    def _gc_orphans(self):
+        """Forget customers that were deleted by SQL, past the ORM."""
+        self.env.cr.execute(SQL(
+            "DELETE FROM clm_visit v WHERE NOT EXISTS (SELECT FROM res_partner p WHERE p.id = v.partner_id)"
+        ))
 
     def action_open_evidence(self):
         """Open the document that caused the visit, if the user may read it."""

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 
 class ResPartner(models.Model):
@@ -165,6 +166,13 @@ class ResPartner(models.Model):
 
     def _clm_signal_partner_ids(self):
         return {*self.ids, *self.commercial_partner_id.ids}
+
+    def unlink(self):
+        """The ledger goes with its customer; it has no foreign key that would do so."""
+        partner_ids = self.ids
+        res = super().unlink()
+        self.env.cr.execute(SQL("DELETE FROM clm_visit WHERE partner_id = ANY(%s)", partner_ids))
+        return res
 
     @api.model
     def load(self, fields, data):

@@ -25,10 +25,10 @@ class ClmCohortReport(models.Model):
     }
 
     partner_id = fields.Many2one("res.partner", string="Customers", readonly=True, aggregator="count_distinct")
-    company_id = fields.Many2one("res.company", string="Company", readonly=True, help="The company that sold.")
+    company_id = fields.Many2one("res.company", readonly=True, help="The company that sold.")
     user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
-    country_id = fields.Many2one("res.country", string="Country", readonly=True)
-    industry_id = fields.Many2one("res.partner.industry", string="Industry", readonly=True)
+    country_id = fields.Many2one("res.country", readonly=True)
+    industry_id = fields.Many2one("res.partner.industry", readonly=True)
     stage_id = fields.Many2one("clm.stage", string="Stage Now", readonly=True)
     cohort_date = fields.Date("First Purchase", readonly=True, help="The month of the customer's first purchase.")
     date = fields.Date("Purchase", readonly=True, help="The month of the purchases.")
@@ -91,7 +91,8 @@ class ClmCohortReport(models.Model):
                    event.partner_id,
                    event.company_id,
                    date_trunc('month', event.day::timestamp)::date AS date,
-                   MIN(date_trunc('month', MIN(event.day)::timestamp)::date) OVER (PARTITION BY event.partner_id) AS cohort_date,
+                   date_trunc('month', MIN(MIN(event.day)) OVER (PARTITION BY event.partner_id)::timestamp)::date
+                       AS cohort_date,
                    COUNT(*) AS orders,
                    SUM(event.amount) AS amount
               FROM (%s) event

@@ -109,16 +109,17 @@ class ClmFunnelReport(models.Model):
     def _get_strict_domain(self, start, end):
         """Funnel rows of who started in the period and came through every stage in order, however long they took."""
         domain = self._get_period_domain("cohort_at", start, end) & Domain("is_strict", "=", True)
-        # no row is older than its cohort: lets the database skip the past
+        # nobody enters a stage in order before the first one: lets the database skip the past
         return domain & Domain("entered_at", ">=", start) if start else domain
 
     @api.model
     def _get_any_domain(self, start, end):
         """Visits that share an instant with the period; the exit is no part of the visit, unless it is the entry."""
-        domain = Domain("entered_at", "<", end) if end else Domain.TRUE
-        if start:
-            domain &= Domain("entered_at", ">=", start) | Domain("exited_at", "=", False) | Domain("exited_at", ">", start)
-        return domain
+        before_end = Domain("entered_at", "<", end) if end else Domain.TRUE
+        if not start:
+            return before_end
+        lasted = Domain("exited_at", "=", False) | Domain("exited_at", ">", start)
+        return before_end & (Domain("entered_at", ">=", start) | lasted)
 
     @api.model
     def _prepare_counts(self, stages, rows, domain, partner_field, rows_domain):

@@ -34,7 +34,8 @@ class ClmReportMixin(models.AbstractModel):
         return super(ClmReportMixin, report)._read_grouping_sets(domain, grouping_sets, aggregates, order)
 
     def _percentile(self, fname, fraction, query) -> SQL:
-        return SQL("percentile_cont(%s) WITHIN GROUP (ORDER BY %s)", fraction, self._field_to_sql(self._table, fname, query))
+        column = self._field_to_sql(self._table, fname, query)
+        return SQL("percentile_cont(%s) WITHIN GROUP (ORDER BY %s)", fraction, column)
 
     def _groups(self):
         """:return: tuple of the group-bys of the query being built, such as ("stage_id", "entered_at:month")"""

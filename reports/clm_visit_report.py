@@ -26,14 +26,14 @@ class ClmVisitReport(models.Model):
     }
 
     partner_id = fields.Many2one("res.partner", string="Customers", readonly=True, aggregator="count_distinct")
-    company_id = fields.Many2one("res.company", string="Company", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
     user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
-    country_id = fields.Many2one("res.country", string="Country", readonly=True)
-    industry_id = fields.Many2one("res.partner.industry", string="Industry", readonly=True)
-    stage_id = fields.Many2one("clm.stage", string="Stage", readonly=True)
-    previous_stage_id = fields.Many2one("clm.stage", string="Previous Stage", readonly=True)
+    country_id = fields.Many2one("res.country", readonly=True)
+    industry_id = fields.Many2one("res.partner.industry", readonly=True)
+    stage_id = fields.Many2one("clm.stage", readonly=True)
+    previous_stage_id = fields.Many2one("clm.stage", readonly=True)
     next_stage_id = fields.Many2one(
-        "clm.stage", string="Next Stage", readonly=True, help="Where the customer went from here; empty while there."
+        "clm.stage", readonly=True, help="Where the customer went from here; empty while there."
     )
     number = fields.Integer(readonly=True, aggregator=None)
     cycle = fields.Integer(
@@ -42,7 +42,7 @@ class ClmVisitReport(models.Model):
     origin = fields.Selection(
         [("rule", "Rule"), ("manual", "By hand"), ("import", "Import")], string="Moved By", readonly=True
     )
-    rule_id = fields.Many2one("clm.rule", string="Rule", readonly=True)
+    rule_id = fields.Many2one("clm.rule", readonly=True)
     entered_at = fields.Datetime("Entered On", readonly=True)
     exited_at = fields.Datetime("Left On", readonly=True)
     days_median = fields.Float(
@@ -54,12 +54,12 @@ class ClmVisitReport(models.Model):
         help="Nine of ten customers who left the stage were in it for fewer days than this (90th percentile).",
     )
     days = fields.Float("Average Days", readonly=True, aggregator="avg", help="Of those who left the stage.")
-    moved_on = fields.Float("Moved On", readonly=True, aggregator="avg", help="Share that went on to another stage.")
+    moved_on = fields.Float(readonly=True, aggregator="avg", help="Share that went on to another stage.")
     share = fields.Float(
         readonly=True, aggregator="avg",
         help="Of all that the row or group counts, the share that went to this next stage.",
     )
-    still_there = fields.Integer("Still There", readonly=True, help="Visits that last.")
+    still_there = fields.Integer(readonly=True, help="Visits that last.")
 
     @property
     def _table_query(self) -> SQL:

@@ -91,7 +91,8 @@ class Loader:
 
     def known_offset(self, purchases):
         """:return: by how much the purchases that are there already were moved (timedelta); None if there are none"""
-        partner = self.env["res.partner"].search([("category_id", "in", self.tag.ids)], order="ref", limit=1)
+        domain = [("category_id", "in", self.tag.ids), ("ref", "=like", "CDNOW-%")]
+        partner = self.env["res.partner"].search(domain, order="ref", limit=1)
         order = self.env["sale.order"].search([("partner_id", "in", partner.ids)], order="date_order", limit=1)
         if not order:
             return None

@@ -7,8 +7,12 @@ from . import test_hot_path
 from . import test_manual
 from . import test_packaging
 from . import test_partners
+from . import test_policy_preview
+from . import test_report_screens
+from . import test_reports
 from . import test_screens
 from . import test_security
+from . import test_tools_comparison
 from . import test_tools_funnel
 from . import test_tools_purity
 from . import test_tools_replay

@@ -44,7 +44,7 @@ class ClmPolicyPreview(models.TransientModel):
     moved_share = fields.Float("Share", compute="_compute_shares")
     stage_ids = fields.One2many("clm.policy.preview.stage", "preview_id", string="Stages", readonly=True)
     funnel_ids = fields.One2many(
-        "clm.policy.preview.stage", "preview_id", string="Funnel", readonly=True, domain=[("in_funnel", "=", True)]
+        "clm.policy.preview.stage", "preview_id", readonly=True, domain=[("in_funnel", "=", True)]
     )
     move_ids = fields.One2many("clm.policy.preview.move", "preview_id", string="Moves", readonly=True)
 
@@ -112,7 +112,6 @@ class ClmPolicyPreview(models.TransientModel):
         self.env["clm.policy"].action_discard()
         return self._go_back(self.env._("Discarded. Stages and rules are as they were."))
 
-    @api.model
     def action_close(self):
         """Leave everything as it is."""
         return {"type": "ir.actions.client", "tag": "clm.go_back"}

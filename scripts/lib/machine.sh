@@ -87,12 +87,10 @@ become_root() {
 # PostgreSQL's package would start a server of its own; ours is private, so that one is not made.
 apt_install() {
     local apt=("${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
-    local no_cluster=/etc/postgresql-common/createcluster.d/clm-no-cluster.conf
+    NO_CLUSTER=/etc/postgresql-common/createcluster.d/clm-no-cluster.conf
     "${apt[@]}" update || true # a broken source of another project; the installation tells
-    "${AS_ROOT[@]}" mkdir -p "${no_cluster%/*}"
-    echo "create_main_cluster = false" | "${AS_ROOT[@]}" tee "$no_cluster"
-    local failed=0
-    "${apt[@]}" install -y --no-install-recommends "$@" || failed=1
-    "${AS_ROOT[@]}" rm -f "$no_cluster"
-    return "$failed"
+    trap '"${AS_ROOT[@]}" rm -f "$NO_CLUSTER"' EXIT
+    "${AS_ROOT[@]}" mkdir -p "${NO_CLUSTER%/*}"
+    echo "create_main_cluster = false" | "${AS_ROOT[@]}" tee "$NO_CLUSTER"
+    "${apt[@]}" install -y --no-install-recommends "$@"
 }

@@ -25,6 +25,7 @@ step() {
     else
         CLM_STEP_PID=
         finish_line "$title" "failed after $((SECONDS - started)) s"
+        [ -z "${CI:-}" ] || tail -n 40 "$CLM_LOG" >&2 # the file is gone when somebody reads this
         die "$sentence (details: $CLM_LOG)"
     fi
 }

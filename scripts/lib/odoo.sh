@@ -105,12 +105,12 @@ link_addon() {
     ln -sfn "$CHECKOUT" "$ADDONS/clm"
 }
 
-# The fingerprint of all that an installation of the addon reads; tests and scripts are no part of it.
+# The fingerprint of all that an installation of the addon reads; tests, scripts and papers are no part of it.
 addon_fingerprint() {
     (
         cd "$CHECKOUT" &&
             find . \( -path ./.git -o -path ./scripts -o -path ./benchmarks -o -path ./docs -o -path ./.ci \
-                -o -name __pycache__ -o -path './tests/*.py' \) -prune -o -type f -print0 |
+                -o -name __pycache__ -o -name '*.md' -o -path './tests/*.py' \) -prune -o -type f -print0 |
             LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12
     )
 }

@@ -63,9 +63,12 @@ as_postgres() {
 
 postgres_runs() { as_postgres "$PG_BIN/pg_ctl" -D "$PG_DATA" status >/dev/null 2>&1; }
 
-start_postgres() {
-    as_postgres test -x "$CLM_CACHE" ||
+check_reach_of_postgres() {
+    [ -z "$PRIVATE_PG" ] || as_postgres test -x "$CLM_CACHE" ||
         die "The user postgres cannot reach $CLM_CACHE; set CLM_CACHE to a folder that every user may enter."
+}
+
+start_postgres() {
     [ -e "$PG_DATA/.complete" ] ||
         step "Making a private PostgreSQL" "The private PostgreSQL could not be made in $PG_DATA" init_postgres
     postgres_runs || step "Starting PostgreSQL" "The private PostgreSQL did not start, see $PG_DATA/server.log" launch_postgres

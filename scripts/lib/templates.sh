@@ -14,10 +14,9 @@ unlock_templates() { exec 7>&-; }
 
 # Sets ADDON_TEMPLATE.
 need_templates() {
-    local modules base addons old
+    local modules base old
     modules=sale_management,contacts,$(manifest_depends)
     base=clm_base_$(printf '%s\n' "$ODOO_VERSION" "$modules" | sha256sum | cut -c1-12)
-    addons=$(cd "$TEST_ADDONS" && printf ',%s' *)
     ADDON_TEMPLATE=clm_addon_${CHECKOUT_KEY}_$(printf '%s\n' "$base" "$(addon_fingerprint)" | sha256sum | cut -c1-12)
     drop_leftovers
     if ! database_exists "$ADDON_TEMPLATE"; then
@@ -27,7 +26,7 @@ need_templates() {
         for old in $(databases "clm_addon_${CHECKOUT_KEY}_%"); do
             drop_with_filestore "$old"
         done
-        make_template "$ADDON_TEMPLATE" "$base" "clm$addons" "Installing the addon" "The addon could not be installed"
+        make_template "$ADDON_TEMPLATE" "$base" "clm$(printf ',%s' "${TEST_ADDON_NAMES[@]}")" "Installing the addon" "The addon could not be installed"
     fi
 }
 

@@ -134,24 +134,29 @@ export class FunnelAction extends Component {
 
     // --- records behind the numbers -------------------------------------------
 
-    openCustomers(row) {
-        this.open(row.name, "res.partner", row.domain, [[false, "list"], [false, "kanban"], [false, "form"]]);
+    async openCustomers(row) {
+        const action = await this.action.loadAction("clm.res_partner_action_lifecycle");
+        const views = action.views.filter(([, type]) => ["list", "form"].includes(type));
+        this.open({ ...action, views, name: row.name, display_name: row.name, domain: row.domain, path: false });
     }
 
     openVisits(row) {
-        const name = _t("Left %(stage)s", { stage: row.name });
-        this.open(name, "clm.visit.report", row.days.domain, [[false, "list"], [false, "graph"], [false, "pivot"]]);
+        this.open({
+            type: "ir.actions.act_window",
+            name: _t("Left %(stage)s", { stage: row.name }),
+            res_model: "clm.visit.report",
+            domain: row.days.domain,
+            views: [
+                [false, "list"],
+                [false, "graph"],
+                [false, "pivot"],
+            ],
+        });
     }
 
-    open(name, model, domain, views) {
-        this.action.doAction({
-            type: "ir.actions.act_window",
-            name,
-            res_model: model,
-            domain,
-            views,
-            context: { active_test: false },
-        });
+    /** Archived customers were counted too. */
+    open(action) {
+        this.action.doAction({ ...action, context: { active_test: false } });
     }
 
     openAnalysis() {
