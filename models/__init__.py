@@ -19,4 +19,3 @@ from . import res_partner_screen
 from . import crm_lead
 from . import sale_order
 from . import account_move
-from . import base_partner_merge

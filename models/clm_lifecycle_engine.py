@@ -117,7 +117,7 @@ class ClmLifecycleEngine(models.AbstractModel):
                 return
             conflicts = 0
             if commit and not in_test:
-                self.env.cr.commit()
+                self.env["ir.cron"]._commit_progress(len(partner_ids))
             yield len(partner_ids)
 
     @api.model

@@ -36,7 +36,7 @@ class ClmPolicy(models.AbstractModel):
         :return: dict
         """
         # sudo: the engine works for everybody, whatever they may read
-        stages = self.env["clm.stage"].sudo().search([])
+        stages = self.env["clm.stage"].sudo().search([])  # pylint: disable=no-search-all
         rules = self.env["clm.rule"].sudo().with_context(active_test=False).search(
             ["|", ("active", "=", True), ("id", "in", list(include_rule_ids))]
         )

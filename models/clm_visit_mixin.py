@@ -16,7 +16,7 @@ class ClmVisitMixin(models.AbstractModel):
         "Days in Stage", readonly=True, aggregator="avg", help="Length of the stay in days; empty while it lasts."
     )
     user_id = fields.Many2one("res.users", string="Moved By", readonly=True)
-    evidence_model = fields.Char("Evidence Model", readonly=True)
+    evidence_model = fields.Char(readonly=True)
     evidence_id = fields.Many2oneReference("Evidence ID", model_field="evidence_model", readonly=True, aggregator=None)
     recorded_at = fields.Datetime("Recorded On", required=True, readonly=True, default=fields.Datetime.now)
     superseded_at = fields.Datetime(

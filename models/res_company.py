@@ -23,7 +23,7 @@ class ResCompany(models.Model):
     def _lifecycle_companies(self):
         """:return: all companies, the main one (lowest id) first; readable by everybody"""
         # sudo: events of every company count for a shared customer
-        return self.sudo().with_context(active_test=False).search([], order="id")
+        return self.sudo().with_context(active_test=False).search([], order="id")  # pylint: disable=no-search-all
 
     @api.model
     def _lifecycle_timezones(self):

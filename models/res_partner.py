@@ -18,7 +18,6 @@ class ResPartner(models.Model):
 
     lifecycle_stage_id = fields.Many2one(
         "clm.stage",
-        string="Lifecycle Stage",
         compute="_compute_lifecycle_stage_id",
         inverse="_inverse_lifecycle_stage_id",
         store=True,
@@ -73,7 +72,7 @@ class ResPartner(models.Model):
 
     def _group_expand_lifecycle_stage_id(self, stages, domain):
         """Show every stage as a column, empty ones too."""
-        return stages.search([])
+        return stages.search([])  # pylint: disable=no-search-all
 
     @api.depends("lifecycle_since", "lifecycle_stage_id.rotting_threshold_days")
     def _compute_lifecycle_days(self):

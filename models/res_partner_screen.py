@@ -13,7 +13,6 @@ class ResPartner(models.Model):
 
     lifecycle_state = fields.Selection(
         [("fresh", "On time"), ("overdue", "Overdue in stage"), ("pinned", "Pinned")],
-        string="Lifecycle State",
         compute="_compute_lifecycle_state",
         search="_search_lifecycle_state",
         groups="clm.group_viewer",

@@ -9,6 +9,12 @@ from odoo.modules.registry import Registry
 from odoo.tools import config
 
 
+def say(what):
+    """Tell the test, which listens."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def main(database, kill_after):
     config.parse_config(["--database", database, "--log-level", "warn"], setup_logging=True)
     registry = Registry(database)
@@ -28,11 +34,11 @@ def main(database, kill_after):
         return store_customers(self, *args)
 
     ledger._store_customers = spy
-    print("ready", flush=True)
+    say("ready")
     sys.stdin.readline()
     with registry.cursor() as cr:
         odoo.api.Environment(cr, odoo.api.SUPERUSER_ID, {})["clm.lifecycle.engine"]._process_queue()
-    print(batches, flush=True)
+    say(batches)
 
 
 if __name__ == "__main__":

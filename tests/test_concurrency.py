@@ -40,7 +40,7 @@ class TestConcurrency(BaseCase):
 
             def __exit__(self, exception, *args):
                 if exception is None:
-                    cr.commit()
+                    cr.commit()  # pylint: disable=invalid-commit
                 cr.close()
 
         return Committed()

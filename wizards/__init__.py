@@ -1,3 +1,4 @@
+from . import base_partner_merge
 from . import clm_policy_preview
 from . import clm_policy_preview_move
 from . import clm_policy_preview_stage
