@@ -40,18 +40,21 @@ class ClmSignalMixin(models.AbstractModel):
         changed = self._clm_signal_fields & set().union(*vals_list)
         if not changed:
             return super()._write_multi(vals_list)
-        before = self._clm_stored_partner_ids() if self._clm_signal_partner in changed else set()
-        res = super()._write_multi(vals_list)
-        signals = self._clm_signals(changed)
-        partner_ids = before | signals._clm_signal_partner_ids()
-        # a field computed after the creation: the row that the creation queued is still there
+        # what this transaction created was queued then, and had no other partner before
         announced = self.env["clm.queue"]._announced()
+        before = set()
+        if self._clm_signal_partner in changed:
+            before = self.filtered(lambda record: (self._name, record.id) not in announced)._clm_stored_partner_ids()
+        res = super()._write_multi(vals_list)
+        partner_ids = before | self._clm_signals(changed)._clm_signal_partner_ids()
         if not all(partner_ids <= announced.get((self._name, record_id), set()) for record_id in self._ids):
             self.env["clm.queue"]._push(partner_ids)
         return res
 
     def _clm_stored_partner_ids(self):
         """:return: the partners that the database still holds, before they are overwritten"""
+        if not self:
+            return set()
         rows = self.env.execute_query(SQL(
             "SELECT DISTINCT %s FROM %s WHERE id = ANY(%s)",
             SQL.identifier(self._clm_signal_partner), SQL.identifier(self._table), list(self.ids),

@@ -104,7 +104,9 @@ class TestEngine(ClmCase):
         self.engine._process_queue()
         self.assertEqual((due | other).lifecycle_stage_id, self.conversion)
         with freeze_time(self.now + timedelta(days=3)):
-            self.assertEqual(self.engine._cron_tick(), 1)
+            self.assertIn(due.id, self.engine._take_due(1000, ()))
+            self.assertNotIn(other.id, self.engine._take_due(1000, ()))
+            self.engine._cron_tick()
         self.assertEqual(due.lifecycle_stage_id, self.lapsed)
         self.assertEqual(other.lifecycle_stage_id, self.conversion)
 
@@ -118,6 +120,20 @@ class TestEngine(ClmCase):
         lapsed = partner.lifecycle_visit_ids.filtered(lambda visit: visit.stage_id == self.lapsed)
         self.assertEqual(len(lapsed), 1)
         self.assertEqual((lapsed.entered_at.date() - self.days_ago(300).date()).days, 365)
+
+    def test_crons_do_the_work(self):
+        partner = self._create_partner(known_since=self.days_ago(400))
+        self._create_order(partner, self.days_ago(300))
+        with self.enter_registry_test_mode():
+            self.env.ref("clm.ir_cron_process_queue").method_direct_trigger()
+        self.assertEqual(partner.lifecycle_stage_id, self.conversion)
+        self.engine._enqueue_all()
+        with self.enter_registry_test_mode():
+            self.env.ref("clm.ir_cron_rebuild").method_direct_trigger()
+        self.assertFalse(self.queue._count())
+        with freeze_time(self.now + timedelta(days=100)), self.enter_registry_test_mode():
+            self.env.ref("clm.ir_cron_tick").method_direct_trigger()
+        self.assertEqual(partner.lifecycle_stage_id, self.lapsed)
 
     def test_rebuild_changes_nothing(self):
         partner = self._create_partner(known_since=self.days_ago(900))
