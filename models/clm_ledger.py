@@ -96,7 +96,7 @@ class ClmLedger(models.AbstractModel):
         """Hook: who has a lifecycle, as a ``Domain`` on commercial partners."""
         # sudo: parameters are readable by system administrators only
         domain = self.env["ir.config_parameter"].sudo().get_param(CUSTOMER_DOMAIN) or DEFAULT_CUSTOMER_DOMAIN
-        return Domain(safe_eval(domain))
+        return Domain(safe_eval(domain)) & Domain("id", "not in", self._technical_partner_ids())
 
     @api.model
     def _matching(self, domain, ids):
@@ -109,16 +109,16 @@ class ClmLedger(models.AbstractModel):
     def _members(self, customers):
         """:return: the customers that carry a lifecycle: commercial partners within the domain of the settings"""
         ids = [customer.id for customer in customers.values() if customer.commercial_id == customer.id]
-        matching = self._matching(self._customer_domain(), ids) - self._technical_partner_ids() if ids else set()
+        matching = self._matching(self._customer_domain(), ids) if ids else set()
         return {partner_id: customers[partner_id] for partner_id in ids if partner_id in matching}
 
     @api.model
     def _technical_partner_ids(self):
-        """:return: set of ids of the contacts behind Odoo's public and template users, who are nobody"""
+        """:return: list of ids of the contacts behind Odoo's public and template users, who are nobody"""
         # sudo: these users are archived and hidden
         users = self.env.ref("base.group_public").sudo().with_context(active_test=False).user_ids
         template = self.env.ref("base.template_portal_user_id", raise_if_not_found=False)
-        return {*users.partner_id.ids, *(template.sudo().partner_id.ids if template else ())}
+        return [*users.partner_id.ids, *(template.sudo().partner_id.ids if template else ())]
 
     @api.model
     def _excluded_rules(self, ids, rules):

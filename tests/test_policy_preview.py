@@ -58,6 +58,13 @@ class TestPolicyPreview(ClmCase):
         self.assertFalse(preview.move_ids)
         self.assertFalse(self._standing(preview))
 
+    def test_nothing_edited_moves_nobody_of_the_whole_database(self):
+        self.env["ir.config_parameter"].set_param("clm.customer_domain", False)
+        self.engine._rebuild()
+        preview = self._preview()
+        self.assertGreater(preview.customer_count, 0)
+        self.assertEqual(preview.moved_count, 0, preview.move_ids.mapped("display_name"))
+
     def test_changed_threshold_moves_the_right_customers(self):
         __, __, twice, __ = self._create_customers()
         self._edit_threshold(3)
