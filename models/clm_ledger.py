@@ -150,18 +150,20 @@ class ClmLedger(models.AbstractModel):
     @api.model
     def _amount(self):
         """:return: SQL of an event's amount as a float, in the main company's currency where companies have several"""
-        main, *others = dict.fromkeys(self.env["res.company"]._lifecycle_currencies().values())
-        if not others:
+        currencies = self.env["res.company"]._lifecycle_currencies()
+        company_id, main = next(iter(currencies.items()))
+        if set(currencies.values()) == {main}:
             return SQL("amount::float8")
         return SQL(
             """
             (amount / COALESCE(NULLIF(CASE WHEN currency_id = %(main)s THEN 1 ELSE (
                 SELECT rate.rate FROM res_currency_rate rate
                  WHERE rate.currency_id = event.currency_id AND rate.name <= event.day
+                   AND (rate.company_id IS NULL OR rate.company_id = %(company_id)s)
                  ORDER BY rate.company_id NULLS LAST, rate.name DESC LIMIT 1
             ) END, 0), 1))::float8
             """,
-            main=main,
+            main=main, company_id=company_id,
         )
 
     @api.model
