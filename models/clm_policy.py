@@ -141,27 +141,39 @@ class ClmPolicy(models.AbstractModel):
         if not held:
             return
         self._set_held(False)
-        stages = {stage["id"]: stage for stage in held["stages"]}
-        for stage in self.env["clm.stage"].with_context(active_test=False, clm_policy_edit=False).browse(stages):
-            if stage.exists():
-                values = stages[stage.id]
-                stage.write({
-                    "active": True, "sequence": values["sequence"],
-                    "is_customer": values["is_customer"], "is_lapsed": values["is_lapsed"],
-                })
-        self._restore_rules(held["rules"])
+        stage_ids = self._restore_stages(held["stages"])
+        self._restore_rules(held["rules"], stage_ids)
+        # what was added since; no rule leads there any more and nobody can have been moved there
+        Stage = self.env["clm.stage"].with_context(clm_policy_edit=False)
+        Stage.search([("id", "not in", list(stage_ids.values()))]).active = False
 
     @api.model
-    def _restore_rules(self, rules):
+    def _restore_stages(self, stages):
+        """:return: dict of id in the policy in force -> id now; they differ for stages deleted since, made anew"""
+        Stage = self.env["clm.stage"].with_context(active_test=False, clm_policy_edit=False)
+        stage_ids = {}
+        for values in stages:
+            vals = {"active": True, **{name: values[name] for name in ("sequence", "is_customer", "is_lapsed")}}
+            stage = Stage.browse(values["id"]).exists()
+            if stage:
+                stage.write(vals)
+            else:
+                stage = Stage.create({**vals, "name": values["name"]})
+            stage_ids[values["id"]] = stage.id
+        return stage_ids
+
+    @api.model
+    def _restore_rules(self, rules, stage_ids):
         Rule = self.env["clm.rule"].with_context(active_test=False, clm_policy_edit=False)
         known = Rule.browse(rule["id"] for rule in rules).exists()
-        Rule.search([("id", "not in", known.ids), ("active", "=", True)]).active = False
+        # all of them first: a rule put back must not be checked against one that is still edited
+        Rule.search([("active", "=", True)]).active = False
         for values in rules:
             rule = Rule.browse(values["id"])
             vals = {
                 "active": True,
-                "stage_id": values["stage_id"],
-                "from_stage_ids": [Command.set(values["from_stage_ids"])],
+                "stage_id": stage_ids[values["stage_id"]],
+                "from_stage_ids": [Command.set([stage_ids.get(old, old) for old in values["from_stage_ids"]])],
                 "sequence": values["sequence"],
                 "partner_domain": values["partner_domain"],
                 "condition_ids": [Command.clear()] + [

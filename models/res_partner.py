@@ -121,6 +121,11 @@ class ResPartner(models.Model):
             raise UserError(self.env._("Choose the stage to move to. A customer cannot stand nowhere."))
         if not stage.active:
             raise UserError(self.env._("%(stage)s is archived. Choose another stage.", stage=stage.name))
+        held = self.env["clm.policy"]._held()
+        if held and stage.id not in {values["id"] for values in held["stages"]}:
+            raise UserError(self.env._(
+                "%(stage)s is new and not in force yet. Apply the changes of stages and rules first.", stage=stage.name
+            ))
         self._lifecycle_change({"stage_id": stage.id, "reason": reason})
 
     def _lifecycle_change(self, vals):

@@ -150,6 +150,46 @@ class TestBadPolicy(ClmCase):
         self.assertFalse(self.env["clm.policy"]._held())
 
 
+    def test_discard_archives_an_added_stage_and_remakes_a_deleted_one(self):
+        stage = self.env["clm.stage"].create({"name": "Trial", "sequence": 25})
+        rule = self._create_rule(stage, ONE_PURCHASE)
+        Stage = self.env["clm.stage"].with_context(clm_policy_edit=True)
+        added = Stage.create({"name": "Added", "sequence": 45})
+        rule.with_context(clm_policy_edit=True).unlink()
+        Stage.browse(stage.id).unlink()
+        self.env["clm.policy"]._discard()
+        self.assertFalse(added.active)
+        trial = self.env["clm.stage"].search([("name", "=", "Trial")])
+        self.assertEqual(trial.sequence, 25)
+        self.assertEqual(trial.rule_ids.mapped("condition_ids.event_kind"), ["purchase"])
+
+    def test_discard_is_not_stopped_by_rules_that_chase_each_other_halfway(self):
+        there = self._create_rule(
+            self.retention, {"measure": "age", "threshold": 5}, from_stage_ids=[Command.set(self.conversion.ids)]
+        )
+        back = self._create_rule(
+            self.conversion, {"measure": "age", "threshold": 5}, from_stage_ids=[Command.set(self.loyalty.ids)]
+        )
+        (there | back).with_context(clm_policy_edit=True).active = False
+        before = self.env["clm.policy"]._held()
+        other = self._create_rule(
+            self.conversion, {"measure": "age", "threshold": 5}, from_stage_ids=[Command.set(self.retention.ids)]
+        )
+        self.env["clm.policy"]._discard()
+        self.assertFalse(other.active)
+        self.assertEqual(self.env["clm.policy"]._read(), before)
+
+    def test_move_to_a_stage_that_waits_to_be_applied_is_refused(self):
+        stage = self.env["clm.stage"].with_context(clm_policy_edit=True).create({"name": "New", "sequence": 45})
+        partner = self._create_partner()
+        self.engine._process_queue()
+        with self.assertRaisesRegex(UserError, "not in force yet"):
+            partner.action_lifecycle_move(stage.id)
+        self.env["clm.policy"]._apply()
+        partner.action_lifecycle_move(stage.id)
+        self.assertEqual(partner.lifecycle_stage_id, stage)
+
+
 @tagged("post_install", "-at_install")
 class TestOddFacts(ClmCase):
     """Documents as years of real data hold them."""
