@@ -1,3 +1,4 @@
+from odoo.tools import SQL
 from odoo.tools.sql import column_exists, create_column
 
 
@@ -18,6 +19,12 @@ def post_init_hook(env):
 
 
 def uninstall_hook(env):
-    """Remove the settings that have no XML id of their own; Odoo removes all the rest."""
+    """Remove what Odoo would not: settings without XML id, and contracts, which refuse to be deleted one by one."""
+    env.flush_all()
+    env.cr.execute("UPDATE clm_contract SET previous_id = NULL, amends_id = NULL, signed_attachment_id = NULL")
+    for table in ("clm_claim", "clm_obligation", "clm_contract_signature", "clm_contract_audit", "clm_contract_approval"):
+        env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
+    env.cr.execute("DELETE FROM clm_contract")
+    env.invalidate_all(flush=False)
     # sudo: parameters are writable by system administrators only
     env["ir.config_parameter"].sudo().search([("key", "=like", "clm.%")]).unlink()

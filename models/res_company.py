@@ -37,3 +37,10 @@ class ResCompany(models.Model):
     def _lifecycle_currencies(self):
         """:return: dict of company id -> id of its currency, the main company first"""
         return {company.id: company.currency_id.id for company in self._lifecycle_companies()}
+
+    def _lifecycle_today(self):
+        """:return: the date that it is now where this company is"""
+        self.ensure_one()
+        company = self.sudo()  # sudo: everybody may know what day it is at a company of theirs
+        zone = company.lifecycle_tz or company.partner_id.tz or "UTC"
+        return fields.Datetime.context_timestamp(self.with_context(tz=zone), fields.Datetime.now()).date()

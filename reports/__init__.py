@@ -3,5 +3,14 @@ from . import clm_cohort_report
 from . import clm_funnel_report
 from . import clm_funnel_screen
 from . import clm_visit_report
+from . import clm_contract_report_mixin
+from . import clm_contract_claim_report
+from . import clm_contract_cycle_report
+from . import clm_contract_obligation_report
+from . import clm_contract_print
+from . import clm_contract_print_changes
+from . import clm_contract_redline_report
+from . import clm_contract_renewal_report
+from . import clm_contract_visit_report
 from . import res_partner
 from . import sale_report

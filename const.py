@@ -1,0 +1,70 @@
+"""Values shared by several models."""
+
+from datetime import date
+
+#: Given in a context, lets the contract's own doors past its locks. An object, so that no client can send it.
+UNLOCK = object()
+#: Given in a context, a change of lines or clauses is followed up by the contract that is being written.
+COLLECT = object()
+
+MAX_MONTHS = 1200
+MAX_NOTICE = 400
+MAX_DAYS = 3650
+#: What the terms of contracts and of their types may be: lowest and highest.
+TERM_LIMITS = {
+    "term_months": (0, MAX_MONTHS),
+    "minimum_months": (0, MAX_MONTHS),
+    "renewal_months": (0, MAX_MONTHS),
+    "renewal_limit": (0, MAX_MONTHS),
+    "notice_count": (0, MAX_NOTICE),
+    "uplift": (-100.0, 1000.0),
+}
+DATE_LIMITS = {
+    "date_start": (date(1970, 1, 1), date(2200, 12, 31)),
+    "date_end": (date(1970, 1, 1), date(2300, 12, 31)),
+}
+
+DIRECTIONS = [("customer", "Customer"), ("supplier", "Supplier")]
+SIDES = [("us", "Us"), ("them", "Other party")]
+RENEWAL_POLICIES = [
+    ("none", "Ends at its end date"),
+    ("manual", "Renewed by hand"),
+    ("auto", "Renews automatically"),
+    ("evergreen", "Runs until notice"),
+]
+NOTICE_UNITS = [("day", "Days"), ("month", "Months")]
+RECURRENCE_UNITS = [("day", "Days"), ("week", "Weeks"), ("month", "Months"), ("year", "Years"), ("once", "Once")]
+BILLING = [("advance", "In advance"), ("arrears", "In arrears")]
+SIGNATURES = [
+    ("both", "Both sides"),
+    ("them", "The other party only"),
+    ("us", "Us only"),
+    ("none", "None needed"),
+]
+OBLIGATION_RECURRENCES = [("none", "Once"), ("week", "Weeks"), ("month", "Months"), ("year", "Years")]
+
+#: What ``{{ name }}`` in a clause may say. The values come from ``clm.contract._placeholder_values``.
+PLACEHOLDERS = (
+    "annual_value",
+    "billing_period",
+    "company_address",
+    "company_name",
+    "company_vat",
+    "contract_number",
+    "contract_title",
+    "contract_type",
+    "currency",
+    "date_end",
+    "date_start",
+    "minimum_term",
+    "notice_period",
+    "owner_name",
+    "partner_address",
+    "partner_name",
+    "partner_vat",
+    "predecessor_number",
+    "renewal",
+    "term",
+    "today",
+    "total_value",
+)

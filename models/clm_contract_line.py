@@ -1,0 +1,215 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Command
+
+from ..const import BILLING, RECURRENCE_UNITS
+from ..tools import recurrence
+
+
+class ClmContractLine(models.Model):
+    """What is delivered and charged: a price per period, or once."""
+
+    _name = "clm.contract.line"
+    _description = "Contract Line"
+    _inherit = ["clm.contract.content.mixin", "clm.recurrence.mixin", "clm.due.mixin"]
+    _order = "contract_id, sequence, id"
+    _rec_name = "name"
+    _check_company_auto = True
+
+    contract_id = fields.Many2one("clm.contract", required=True, ondelete="cascade", index=True)
+    company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True, precompute=True)
+    partner_id = fields.Many2one(related="contract_id.partner_id")
+    state = fields.Selection(related="contract_id.state")
+    currency_id = fields.Many2one(related="contract_id.currency_id")
+    sequence = fields.Integer(default=10)
+    product_id = fields.Many2one("product.product", check_company=True, ondelete="restrict", index="btree_not_null")
+    name = fields.Text(
+        "Description", compute="_compute_name", store=True, readonly=False, precompute=True, required=True
+    )
+    quantity = fields.Float(default=1.0, digits="Product Unit")
+    price_unit = fields.Float(
+        "Price", compute="_compute_price_unit", store=True, readonly=False, precompute=True, digits="Product Price",
+        help="Per unit and billing period, without taxes unless the tax is included in the price.",
+    )
+    discount = fields.Float("Discount (%)", digits="Discount")
+    tax_ids = fields.Many2many(
+        "account.tax", compute="_compute_tax_ids", store=True, readonly=False, precompute=True, check_company=True,
+        string="Taxes", context={"active_test": False},
+    )
+    recurrence_interval = fields.Integer(
+        "Every", compute="_compute_recurrence", store=True, readonly=False, precompute=True,
+    )
+    recurrence_unit = fields.Selection(
+        RECURRENCE_UNITS, "Period", compute="_compute_recurrence", store=True, readonly=False, precompute=True,
+        required=True,
+    )
+    billing = fields.Selection(
+        BILLING, compute="_compute_recurrence", store=True, readonly=False, precompute=True, required=True,
+    )
+    date_start = fields.Date("From", help="Empty: from the start of the contract.")
+    date_end = fields.Date("Until", help="The last day. Empty: to the end of the contract.")
+    sale_line_id = fields.Many2one(
+        "sale.order.line", copy=False, index="btree_not_null", string="Order Line", ondelete="set null",
+    )
+    origin_line_id = fields.Many2one(
+        "clm.contract.line", copy=False, index="btree_not_null", string="Amended Line", ondelete="set null",
+        help="On an amendment: the line of the contract that this one replaces.",
+    )
+
+    price_subtotal = fields.Monetary(
+        "Amount", compute="_compute_amounts", store=True, help="Per billing period, without taxes."
+    )
+    monthly_amount = fields.Monetary(
+        "Per Month", compute="_compute_amounts", store=True, help="Without taxes; a month has 30.4375 days."
+    )
+    total_amount = fields.Monetary(
+        "Over the Term", compute="_compute_amounts", store=True, help="Without an end date: of one year."
+    )
+    ended = fields.Boolean(compute="_compute_amounts", store=True, help="Set once its own last day has passed.")
+
+    _end_index = models.Index("(company_id, date_end) WHERE date_end IS NOT NULL AND ended IS NOT TRUE")
+    _check_discount = models.Constraint(
+        "CHECK (discount >= 0 AND discount <= 100)", "A discount goes from 0 to 100 percent."
+    )
+
+    @api.depends("product_id")
+    def _compute_name(self):
+        for line in self:
+            if line.product_id:
+                product = line.product_id.with_context(lang=line.contract_id.partner_id.lang)
+                line.name = product.get_product_multiline_description_sale()
+            else:
+                line.name = line.name or False
+
+    @api.depends("product_id", "quantity")
+    def _compute_price_unit(self):
+        for line in self:
+            contract = line.contract_id
+            if not line.product_id or line._origin.product_id == line.product_id:
+                line.price_unit = line.price_unit
+            elif contract.direction == "supplier":
+                line.price_unit = line.product_id._get_tax_included_unit_price(
+                    contract.company_id, contract.currency_id, contract.date_start, "purchase",
+                )
+            else:
+                pricelist = contract.partner_id.with_company(contract.company_id).property_product_pricelist
+                line.price_unit = pricelist._get_product_price(
+                    line.product_id, line.quantity or 1.0, currency=contract.currency_id,
+                    date=contract.date_start or fields.Date.context_today(line),
+                )
+
+    @api.depends("product_id", "company_id")
+    def _compute_tax_ids(self):
+        for line in self:
+            contract = line.contract_id.with_company(line.contract_id.company_id)
+            product = line.product_id.with_company(contract.company_id)
+            taxes = product.supplier_taxes_id if contract.direction == "supplier" else product.taxes_id
+            position = self.env["account.fiscal.position"].with_company(contract.company_id)._get_fiscal_position(
+                contract.partner_id
+            )
+            line.tax_ids = position.map_tax(taxes._filter_taxes_by_company(contract.company_id))
+
+    @api.depends("contract_id.type_id")
+    def _compute_recurrence(self):
+        for line in self:
+            kind = line.contract_id.type_id
+            line.recurrence_interval = line.recurrence_interval or kind.recurrence_interval or 1
+            line.recurrence_unit = line.recurrence_unit or kind.recurrence_unit or "month"
+            line.billing = line.billing or kind.billing or "advance"
+
+    @api.depends(
+        "quantity", "price_unit", "discount", "tax_ids", "recurrence_interval", "recurrence_unit", "date_start",
+        "date_end", "product_id", "contract_id.date_start", "contract_id.date_end", "contract_id.currency_id",
+        "contract_id.partner_id",
+    )
+    def _compute_amounts(self):
+        for line in self:
+            contract = line.contract_id
+            currency = contract.currency_id
+            price = line.price_unit * (1 - (line.discount or 0.0) / 100)
+            taxes = line.tax_ids.compute_all(
+                price, currency, line.quantity, product=line.product_id, partner=contract.partner_id
+            )
+            line.price_subtotal = taxes["total_excluded"]
+            line.ended = bool(line.date_end and contract.company_id and line.date_end < contract._today())
+            line.monthly_amount = line._monthly_amount(taxes["total_excluded"])
+            line.total_amount = line._total_amount(taxes["total_excluded"])
+
+    def _monthly_amount(self, amount):
+        if self.recurrence_interval < 1:
+            return 0.0
+        return self.contract_id.currency_id.round(
+            recurrence.monthly_amount(amount, self.recurrence_unit, self.recurrence_interval)
+        ) if self.contract_id.currency_id else 0.0
+
+    def _total_amount(self, amount):
+        start = self.date_start or self.contract_id.date_start
+        if not start or self.recurrence_interval < 1 or not self.contract_id.currency_id:
+            return amount if self.recurrence_unit == "once" else 0.0
+        end = self.date_end or self.contract_id.date_end or recurrence.last_day(start, 12)
+        return self.contract_id.currency_id.round(
+            recurrence.total_value(amount, self.recurrence_unit, self.recurrence_interval, start, end)
+        )
+
+    @api.constrains("recurrence_interval", "recurrence_unit")
+    def _check_interval(self):
+        for line in self:
+            if line.recurrence_interval < 1:
+                raise ValidationError(self.env._("“%(line)s”: bill every 1 or more periods.", line=line.name))
+
+    @api.constrains("date_start", "date_end")
+    def _check_dates(self):
+        for line in self:
+            if line.date_start and line.date_end and line.date_end < line.date_start:
+                if line.contract_id._is_unlocked():
+                    continue  # an amendment that replaces a line before it began
+                raise ValidationError(self.env._(
+                    "“%(line)s” ends before it starts. Correct one of its dates.", line=line.name,
+                ))
+
+    @api.constrains("product_id")
+    def _check_product(self):
+        for line in self:
+            if line.product_id and not line.product_id.active and not line.contract_id._is_unlocked():
+                raise ValidationError(self.env._(
+                    "The product %(product)s is archived. Choose another one, or put it back into use.",
+                    product=line.product_id.display_name,
+                ))
+
+    def _clm_end(self):
+        """The last day of these lines has passed: they no longer count in the monthly value."""
+        self.env.add_to_compute(self._fields["ended"], self)
+        self.env.add_to_compute(self.contract_id._fields["mrr"], self.contract_id)
+        self.flush_recordset(["ended"])
+
+    def _content(self):
+        """:return: what is agreed in this line, as a dict of plain values for the hash and the versions"""
+        self.ensure_one()
+        return {
+            "name": self.name or "",
+            "product": self.product_id.display_name or "",
+            "quantity": repr(self.quantity),
+            "price_unit": repr(self.price_unit),
+            "discount": repr(self.discount),
+            "taxes": self.tax_ids.sorted("id").mapped("name"),
+            "recurrence": f"{self.recurrence_interval} {self.recurrence_unit} {self.billing}",
+            "date_start": fields.Date.to_string(self.date_start) or "",
+            "date_end": fields.Date.to_string(self.date_end) or "",
+        }
+
+    def _prepare_copy_vals(self, **changes):
+        """:return: values of a line of a renewal or an amendment with the same content"""
+        self.ensure_one()
+        return {
+            "sequence": self.sequence,
+            "product_id": self.product_id.id,
+            "name": self.name,
+            "quantity": self.quantity,
+            "price_unit": self.price_unit,
+            "discount": self.discount,
+            "tax_ids": [Command.set(self.tax_ids.ids)],
+            "recurrence_interval": self.recurrence_interval,
+            "recurrence_unit": self.recurrence_unit,
+            "billing": self.billing,
+            **changes,
+        }
