@@ -22,7 +22,8 @@ def uninstall_hook(env):
     """Remove what Odoo would not: settings without XML id, and contracts, which refuse to be deleted one by one."""
     env.flush_all()
     env.cr.execute("UPDATE clm_contract SET previous_id = NULL, amends_id = NULL, signed_attachment_id = NULL")
-    for table in ("clm_claim", "clm_obligation", "clm_contract_signature", "clm_contract_audit", "clm_contract_approval"):
+    children = ("clm_claim", "clm_obligation", "clm_contract_signature", "clm_contract_audit", "clm_contract_approval")
+    for table in children:
         env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
     env.cr.execute("DELETE FROM clm_contract")
     env.invalidate_all(flush=False)

@@ -49,5 +49,8 @@ from . import clm_contract_cron
 from . import clm_contract_event
 from . import clm_contract_sale
 from . import clm_contract_portal
+from . import clm_contract_next_step
+from . import clm_contract_decision
+from . import clm_contract_reading
 from . import clm_contract_screen
 from . import clm_deadline

@@ -38,7 +38,7 @@ class ClmClause(models.Model):
     )
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one("res.company", string="Company", help="Empty: for every company.", index=True)
+    company_id = fields.Many2one("res.company", help="Empty: for every company.", index=True)
     placeholder_help = fields.Char("Placeholders", compute="_compute_placeholder_help")
 
     _check_risk_weight = models.Constraint(

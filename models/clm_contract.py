@@ -2,7 +2,16 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from ..const import COLLECT, DATE_LIMITS, DIRECTIONS, MAX_MONTHS, MAX_NOTICE, NOTICE_UNITS, RENEWAL_POLICIES, TERM_LIMITS
+from ..const import (
+    COLLECT,
+    DATE_LIMITS,
+    DIRECTIONS,
+    MAX_MONTHS,
+    MAX_NOTICE,
+    NOTICE_UNITS,
+    RENEWAL_POLICIES,
+    TERM_LIMITS,
+)
 from ..tools import recurrence
 from ..tools.transitions import BINDING, CANCELLED, CLOSED, DRAFT, EDITABLE, OPEN, STATES
 
@@ -69,7 +78,7 @@ class ClmContract(models.Model):
         groups="base.group_user", index="btree_not_null",
     )
     type_id = fields.Many2one(
-        "clm.contract.type", string="Type", required=True, ondelete="restrict", index=True, tracking=True,
+        "clm.contract.type", required=True, ondelete="restrict", index=True, tracking=True,
         check_company=True, default=lambda self: self._default_type_id(),
     )
     partner_id = fields.Many2one(
@@ -355,9 +364,10 @@ class ClmContract(models.Model):
             contract.display_name = " ".join(filter(None, (contract.name, contract.title)))
 
     def _compute_access_url(self):
-        super()._compute_access_url()
+        res = super()._compute_access_url()
         for contract in self:
             contract.access_url = f"/my/contracts/{contract.id}"
+        return res
 
     # === CONSTRAINTS === #
 
@@ -471,6 +481,7 @@ class ClmContract(models.Model):
 
     def unlink(self):
         self.check_access("unlink")
+        self._unlink_except_agreed()  # before its obligations say no
         self.obligation_ids.unlink()  # with their activities
         return super().unlink()
 

@@ -37,7 +37,7 @@ class ClmContractApproval(models.Model):
     requested_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
     requested_by_id = fields.Many2one("res.users", string="Asked By", readonly=True)
     decided_at = fields.Datetime("Decided On", readonly=True)
-    decided_by_id = fields.Many2one("res.users", string="Decided By", readonly=True)
+    decided_by_id = fields.Many2one("res.users", readonly=True)
     barred_user_ids = fields.Many2many(
         "res.users", "clm_contract_approval_barred_rel", string="May Not Decide", readonly=True,
         help="Who owned the contract when it was asked for, who asked, and who changed it since.",

@@ -31,7 +31,7 @@ class ClmContractAudit(models.Model):
     company_id = fields.Many2one(related="contract_id.company_id", store=True)
     act = fields.Selection(ACTS, string="What", required=True, readonly=True)
     date = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
-    user_id = fields.Many2one("res.users", string="User", readonly=True)
+    user_id = fields.Many2one("res.users", readonly=True)
     name = fields.Char("Who", readonly=True)
     ip = fields.Char("IP Address", readonly=True)
     user_agent = fields.Char("Browser", readonly=True)
@@ -39,7 +39,7 @@ class ClmContractAudit(models.Model):
     sha256 = fields.Char("SHA-256", readonly=True, help="Of the text at that time.")
     note = fields.Char(readonly=True)
 
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         raise UserError(self.env._("The audit trail cannot be changed."))
 
     @api.ondelete(at_uninstall=False)

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..tools.transitions import ACTIVE, CLOSED, OPEN, SIGNATURE, SIGNED
+from .clm_contract_risk import YEARLY_VALUES
 
 
 class ClmContract(models.Model):
@@ -37,7 +38,10 @@ class ClmContract(models.Model):
         """
         done = 0
         for company in self.env["res.company"]._lifecycle_companies():
-            engine = self.sudo().with_company(company).with_context(allowed_company_ids=company.ids)
+            engine = self.sudo().with_company(company).with_context(
+                allowed_company_ids=company.ids,
+                mail_notify_force_send=False,  # a mail server that is slow or down holds up nobody
+            )
             failed = set()
             for model, domain, method in engine._daily_steps(company):
                 handled, failed_here, time_left = engine.env[model]._clm_run_due(domain, method)
@@ -47,6 +51,7 @@ class ClmContract(models.Model):
                     return done
             engine._drop_errors(failed)
         self._clm_commit(0, 0)
+        self.env.cr.cache.pop(YEARLY_VALUES, None)
         return done
 
     @api.model

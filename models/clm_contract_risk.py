@@ -17,6 +17,18 @@ WEIGHTS = {
     "concentration": 5,
 }
 MEDIUM, HIGH = 20, 40
+# key in the cache of the cursor, which every commit and rollback empties
+YEARLY_VALUES = "clm.yearly_values"
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    # what is overdue is a handful among all invoices ever
+    _clm_overdue_index = models.Index(
+        "(company_id, commercial_partner_id, invoice_date_due)"
+        " WHERE state = 'posted' AND payment_state IN ('not_paid', 'partial')"
+    )
 
 
 class ClmContract(models.Model):
@@ -45,7 +57,9 @@ class ClmContract(models.Model):
 
     _risk_index = models.Index("(company_id, risk_next) WHERE risk_next IS NOT NULL")
     _overdue_index = models.Index("(company_id, direction) WHERE overdue_amount != 0")
-    _share_index = models.Index("(company_id) INCLUDE (acv) WHERE state = 'active' AND direction = 'customer'")
+    _share_index = models.Index(
+        "(company_id) INCLUDE (acv) WHERE active IS TRUE AND state = 'active' AND direction = 'customer'"
+    )
 
     @api.depends(
         "state", "direction", "company_id", "commercial_partner_id", "acv", "tcv", "company_tcv", "decision",
@@ -159,17 +173,40 @@ class ClmContract(models.Model):
 
     def _concentration(self):
         """:return: dict (commercial partner id, company id) -> its share of the yearly value in force, ratio"""
-        domain = [("state", "=", ACTIVE), ("direction", "=", "customer"), ("company_id", "in", self.company_id.ids)]
-        totals = dict(self._read_group(domain, ["company_id"], ["acv:sum"]))
+        totals = self._yearly_values(self.company_id)
         rows = self._read_group(
-            [*domain, ("commercial_partner_id", "in", self.commercial_partner_id.ids)],
+            [
+                *self._share_domain(self.company_id),
+                ("commercial_partner_id", "in", self.commercial_partner_id.ids),
+            ],
             ["commercial_partner_id", "company_id"], ["acv:sum"],
         )
         return {
             # lines may be negative
-            (partner.id, company.id): min(max(amount / totals[company], 0.0), 1.0)
-            for partner, company, amount in rows if totals.get(company, 0.0) > 0
+            (partner.id, company.id): min(max(amount / totals[company.id], 0.0), 1.0)
+            for partner, company, amount in rows if totals.get(company.id, 0.0) > 0
         }
+
+    @api.model
+    def _share_domain(self, companies):
+        return [("state", "=", ACTIVE), ("direction", "=", "customer"), ("company_id", "in", companies.ids)]
+
+    @api.model
+    def _yearly_values(self, companies):
+        """:return: dict of company id -> yearly value in force. The daily run looks at it once in a batch: it is a sum
+            over all contracts
+        """
+        kept = self.env.cr.cache.get(YEARLY_VALUES, {})
+        if not set(companies.ids) <= kept.keys():
+            values = self._read_group(self._share_domain(companies), ["company_id"], ["acv:sum"])
+            kept.update(dict.fromkeys(companies.ids, 0.0))
+            kept.update((company.id, value) for company, value in values)
+        return kept
+
+    @api.model
+    def _keep_yearly_values(self):
+        """From now on to the end of the transaction, look at the yearly values once."""
+        self.env.cr.cache.setdefault(YEARLY_VALUES, {})
 
     @api.model
     def _risk_with_changed_debts(self, company):

@@ -341,13 +341,13 @@ class ClmContract(models.Model):
             for version in valid if not version._is_genuine()
         ]
         version = valid.sorted("number")[-1:]
-        clauses, terms = self._current_content()
+        clauses, terms, agreed = *self._current_content(), version.terms or {}
         if changed := _changed_clauses(version.clauses or [], clauses):
             problems.append(self.env._("Clauses were changed: %(titles)s.", titles=", ".join(changed)))
-        if _comparable(version.terms["lines"]) != _comparable(terms["lines"]):
+        if _comparable(agreed.get("lines", [])) != _comparable(terms["lines"]):
             problems.append(self.env._("Lines of the contract were changed."))
         fixed = FIXED_TERMS if self._end_may_move() else (*FIXED_TERMS, "date_end")
-        if any(version.terms[key] != terms[key] for key in fixed):
+        if any(agreed.get(key) != terms[key] for key in fixed):
             problems.append(self.env._("Dates or terms of the contract were changed."))
         return problems
 

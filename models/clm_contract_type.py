@@ -30,7 +30,7 @@ class ClmContractType(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one("res.company", string="Company", help="Empty: for every company.", index=True)
+    company_id = fields.Many2one("res.company", help="Empty: for every company.", index=True)
     direction = fields.Selection(DIRECTIONS, required=True, default="customer")
     description = fields.Text(translate=True, help="When to use this type.")
     term_months = fields.Integer("Term", default=12, help="In months. 0: the contract has no end date.")

@@ -12,5 +12,5 @@ class ClmContractTypeClause(models.Model):
     type_id = fields.Many2one("clm.contract.type", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="type_id.company_id", store=True)
     sequence = fields.Integer(default=10)
-    clause_id = fields.Many2one("clm.clause", string="Clause", required=True, ondelete="restrict", index=True)
+    clause_id = fields.Many2one("clm.clause", required=True, ondelete="restrict", index=True)
     category = fields.Selection(related="clause_id.category")

@@ -25,7 +25,7 @@ class ClmDoorMixin(models.AbstractModel):
             key: value for key, value in self.env.context.items()
             if not (key.startswith("default_") and self._is_door_field(key.removeprefix("default_")))
         }
-        return super(ClmDoorMixin, self.with_context(context)).create(vals_list).with_env(self.env)
+        return super(ClmDoorMixin, self.with_env(self.env(context=context))).create(vals_list).with_env(self.env)
 
     def write(self, vals):
         self._check_limits(vals)

@@ -60,6 +60,7 @@ class ClmDueMixin(models.AbstractModel):
         """:return: whether the step succeeded; an error stands on the contract, one who is busy waits for the next run
         """
         contract = self._clm_contract()
+        contract._keep_yearly_values()
         try:
             with self.env.cr.savepoint():
                 if not contract.try_lock_for_update():

@@ -10,7 +10,6 @@ from odoo.tools import SQL
 
 from .contract_common import ContractCase
 
-
 configure(extend_ignore_list=["hypothesis"])  # it times itself
 
 
@@ -102,7 +101,7 @@ class ContractDaysCase(ContractCase):
         """:return: summaries of what the owner was asked to look at"""
         return self._activities(contract, "contract").mapped("summary")
 
-    def assertTiled(self, chain):
+    def _assert_tiled(self, chain):
         """Each contract begins the day after the one before ended."""
         for before, after in pairwise(chain):
             self.assertEqual(after.date_start, before.date_end + timedelta(days=1), (before, after))

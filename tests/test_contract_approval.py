@@ -167,8 +167,8 @@ class TestApproval(ApprovalCase):
         contract.with_user(self.desk).action_approve("Good price")
         approval = contract.approval_ids.filtered("decided_by_id")
         self.assertRecordValues(approval, [{
-            "state": "approved", "decided_by_id": self.desk.id, "comment": "Good price", "requested_by_id": self.user.id,
-            "round": 1, "first_pass": True, "version_id": contract.last_version_id.id,
+            "state": "approved", "decided_by_id": self.desk.id, "comment": "Good price",
+            "requested_by_id": self.user.id, "round": 1, "first_pass": True, "version_id": contract.last_version_id.id,
         }])
         self.assertTrue(approval.decided_at)
         self.assertIn("Approved: Desk - Good price", contract.message_ids.mapped("preview"))

@@ -62,7 +62,7 @@ class TestContractCron(CronCase):
         self.run_on("2027-01-31")
         chain = self._chain(contract)
         self.assertEqual(len(chain), 13)
-        self.assertTiled(chain)
+        self._assert_tiled(chain)
         self.assertEqual(chain.mapped("state"), ["closed"] * 12 + ["active"])
         self.assertEqual(set(chain[:-1].mapped("close_reason")), {"renewed"})
         self.assertEqual(chain.mapped("activated_on"), chain.mapped("date_start"))
@@ -186,7 +186,7 @@ class TestContractCron(CronCase):
         ]
         self.assertEqual(*facts)
         chain = self._chain(often)
-        self.assertTiled(chain)
+        self._assert_tiled(chain)
         self.assertTrue(chain[-1].state == "closed" or not chain[-1].date_end or chain[-1].date_end >= last)
 
 

@@ -49,7 +49,7 @@ class TestContractTerms(ContractDaysCase):
         for start, months, end in TERMS:
             with self.subTest(start=start, months=months):
                 contract = self._draft(date_start=day(start), term_months=months, notice_count=0)
-                self.assertEqual(contract.date_end, end and day(end) or False)
+                self.assertEqual(contract.date_end, (end and day(end)) or False)
 
     def test_end_follows_start_and_term_until_it_is_written(self):
         contract = self._draft(date_start=day("2026-01-31"), term_months=1, notice_count=0)
@@ -117,7 +117,7 @@ class TestContractChains(ContractDaysCase):
             "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31",
             "2026-08-31", "2026-09-30", "2026-10-31", "2026-11-30", "2026-12-31", "2027-01-31", "2027-02-28",
         ])
-        self.assertTiled(self._chain(first))
+        self._assert_tiled(self._chain(first))
 
     def test_yearly_renewals_from_29_february_find_it_again(self):
         first = self._create_running("2024-02-29", term_months=12)
@@ -196,7 +196,7 @@ class TestContractChains(ContractDaysCase):
             self.assertLessEqual(contract.date_notice, contract.date_end)
         chain = self._chain(first)
         self.assertEqual(len(chain), len(renewals) + 1)
-        self.assertTiled(chain)
+        self._assert_tiled(chain)
 
 
 @tagged("post_install", "-at_install")

@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -266,7 +267,7 @@ class TestObligationSeries(ObligationCase):
         self.assertEqual(dues[0], "2026-01-15")
         self.assertTrue(all(
             date.fromisoformat(after) - date.fromisoformat(before) == timedelta(days=7)
-            for before, after in zip(dues, dues[1:], strict=False)
+            for before, after in pairwise(dues)
         ))
         self.assertEqual(self._activities(duty.contract_id.obligation_ids).mapped("res_id"), [
             missed.id for missed in duty.contract_id.obligation_ids.sorted("id") if missed.date_due < day("2026-06-01")

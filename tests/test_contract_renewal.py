@@ -131,7 +131,7 @@ class TestContractRenewal(ContractDaysCase):
         self.assertEqual((self.contract.state, successor.state), ("closed", "active"))
         self.assertEqual((self.contract.close_reason, self.contract.closed_on), ("renewed", day("2026-12-31")))
         self.assertEqual(successor.activated_on, day("2027-01-01"))
-        self.assertTiled(self._chain(self.contract))
+        self._assert_tiled(self._chain(self.contract))
 
     def test_renewal_put_into_force_by_hand_closes_what_it_follows_at_once(self):
         with self.at("2026-11-01"):
@@ -200,7 +200,7 @@ class TestContractRenewal(ContractDaysCase):
             amendment.action_activate()
         self.assertEqual(self.contract.next_id.date_start, day("2027-04-01"))
         self.assertEqual(self.contract.next_id.date_end, day("2028-03-31"))
-        self.assertTiled(self._chain(self.contract))
+        self._assert_tiled(self._chain(self.contract))
 
     def test_extension_is_refused_once_the_renewal_is_signed(self):
         with self.at("2026-06-01"):

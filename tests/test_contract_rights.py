@@ -159,7 +159,9 @@ class TestContractRights(ContractCase):
         contract.action_negotiate()
         contract.sudo()._propose({contract.clause_ids[2].id: "<p>No limit.</p>"})
         for user in (self.viewer, self.stranger):
-            names = [name for name in dir(type(contract)) if name.startswith("action_") and self._is_ours(contract, name)]
+            names = [
+                name for name in dir(type(contract)) if name.startswith("action_") and self._is_ours(contract, name)
+            ]
             self.assertGreater(len(names), 25)
             for name in names:
                 if name in READERS_MAY or name.startswith("action_view_"):
@@ -244,9 +246,10 @@ class TestContractRights(ContractCase):
         }
         doors = [name for name in contract._fields if contract._is_door_field(name)]
         self.assertLessEqual({
-            "state", "pen", "name", "shared_at", "signed_on", "activated_on", "closed_on", "close_reason", "previous_id",
-            "amends_id", "signed_sha256", "signed_attachment_id", "last_version_id", "sign_by", "approval_round",
-            "decision", "renewal_number", "risk", "mrr", "tcv", "nonstandard_count", "text_plain", "anchor_date",
+            "state", "pen", "name", "shared_at", "signed_on", "activated_on", "closed_on", "close_reason",
+            "previous_id", "amends_id", "signed_sha256", "signed_attachment_id", "last_version_id", "sign_by",
+            "approval_round", "decision", "renewal_number", "risk", "mrr", "tcv", "nonstandard_count", "text_plain",
+            "anchor_date",
         }, set(doors))
         for name in doors:
             field = contract._fields[name]
@@ -352,8 +355,8 @@ class TestContractRights(ContractCase):
             lambda: contract.write({"title": "Else"}), contract.unlink, contract.copy,
             lambda: contract.create({"partner_id": self.partner.id}),
             contract.action_negotiate, contract.action_cancel, contract.action_activate, contract.action_renew,
-            contract.action_decide_end, lambda: contract.action_terminate(self.reason.id), contract.action_approve,
-            contract.action_resume, contract.action_save_version, lambda: contract._sign("us", "Me", PNG),
+            contract.action_decide_end, lambda: contract.action_terminate(self.reason.id), contract.action_resume,
+            contract.action_withdraw_termination, contract.action_save_version, lambda: contract._sign("us", "Me", PNG),
         ):
             with self.assertRaises(AccessError):
                 act()

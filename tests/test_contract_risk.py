@@ -57,9 +57,8 @@ class TestContractRisk(ContractDaysCase):
 
     def test_bands(self):
         for risk, band in ((0, "low"), (19, "low"), (20, "medium"), (39, "medium"), (40, "high"), (100, "high")):
-            self.patch(self.env.registry["clm.contract"], "_risk_values", lambda contract, inputs, r=risk: {
-                factor: (r / 100, None) for factor in WEIGHTS
-            })
+            values = dict.fromkeys(WEIGHTS, (risk / 100, None))
+            self.patch(self.env.registry["clm.contract"], "_risk_values", lambda *__, values=values: values)
             self.contract._risk_changed()
             self.assertEqual((self.contract.risk, self.contract.risk_band), (risk, band))
 

@@ -334,7 +334,9 @@ class TestContractLine(ContractDaysCase):
         self.assertEqual(contract.line_ids.price_unit, 60.0)
 
     def test_taxes_follow_the_customer_s_fiscal_position(self):
-        tax, other = self.env["account.tax"].create([{"name": "Here", "amount": 20.0}, {"name": "There", "amount": 5.0}])
+        tax, other = self.env["account.tax"].create([
+            {"name": "Here", "amount": 20.0}, {"name": "There", "amount": 5.0},
+        ])
         position = self.env["account.fiscal.position"].create({"name": "Abroad"})
         other.write({"fiscal_position_ids": [Command.link(position.id)], "original_tax_ids": [Command.link(tax.id)]})
         self.product.taxes_id = tax

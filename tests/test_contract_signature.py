@@ -328,7 +328,7 @@ class TestVerify(SignatureCase):
                                 "Clauses were changed: Liability"),
             "no clause": ("DELETE FROM clm_contract_clause WHERE id = %(clause)s", "Clauses were changed: Liability"),
             "order": ("UPDATE clm_contract_clause SET sequence = 0 WHERE id = %(clause)s", "Clauses were changed"),
-            "price": ("UPDATE clm_contract_line SET price_unit = 1 WHERE contract_id = %(id)s", "Lines .* were changed"),
+            "price": ("UPDATE clm_contract_line SET price_unit = 1 WHERE contract_id = %(id)s", "Lines .* changed"),
             "quantity": ("UPDATE clm_contract_line SET quantity = 9 WHERE contract_id = %(id)s", "Lines .* changed"),
             "no line": ("DELETE FROM clm_contract_line WHERE contract_id = %(id)s", "Lines .* were changed"),
             "end": ("UPDATE clm_contract SET date_end = date_end + 365 WHERE id = %(id)s", "Dates or terms"),
@@ -337,14 +337,14 @@ class TestVerify(SignatureCase):
             "renewal": ("UPDATE clm_contract SET renewal_policy = 'none' WHERE id = %(id)s", "Dates or terms"),
             "version": ("UPDATE clm_contract_version SET clauses = '[]' WHERE contract_id = %(id)s",
                         "The text of version 1 was changed"),
-            "terms of version": (
-                "UPDATE clm_contract_version SET terms = jsonb_set(terms, '{notice}', '\"0 day\"')"
-                " WHERE contract_id = %(id)s", "The text of version 1 was changed"),
+            "terms of version": ("UPDATE clm_contract_version SET terms = terms - 'title' WHERE contract_id = %(id)s",
+                                 "The text of version 1 was changed"),
             "hash of version": ("UPDATE clm_contract_version SET sha256 = 'x' WHERE contract_id = %(id)s",
                                 "The text of version 1 was changed.*|signed another text"),
             "signature": ("UPDATE clm_contract_signature SET sha256 = 'x' WHERE contract_id = %(id)s",
                           "Ursula Us signed another text"),
-            "hash of file": ("UPDATE clm_contract SET signed_sha256 = 'x' WHERE id = %(id)s", "signed file was changed"),
+            "hash of file": ("UPDATE clm_contract SET signed_sha256 = 'x' WHERE id = %(id)s",
+                             "The signed file was changed"),
             "no file": ("UPDATE clm_contract SET signed_attachment_id = NULL WHERE id = %(id)s", "no signed file"),
             "no signature": ("DELETE FROM clm_contract_signature WHERE contract_id = %(id)s", "Nobody has signed"),
         }

@@ -48,6 +48,13 @@ class TestContractMoves(ContractCase):
         for model in ("clm.contract", "clm.contract.visit"):
             self.assertEqual(tuple(self.env[model]._fields["state"].get_values(self.env)), STATES)
 
+    def test_state_is_stored_and_defined_once(self):
+        """A peer computes states in one way and searches them in another."""
+        for model in ("clm.contract", "clm.contract.visit", "clm.contract.approval"):
+            field = self.env[model]._fields["state"]
+            self.assertTrue(field.store)
+            self.assertFalse(field.compute or field.search)
+
     def test_documentation_shows_the_table(self):
         text = ARCHITECTURE.read_text(encoding="utf-8")
         shown = re.search(r"<!-- moves -->\n(.*?)\n<!-- /moves -->", text, re.DOTALL)
@@ -352,6 +359,22 @@ class TestContractStates(ContractCase):
             with self._refuse("is signed"):
                 record.contract_id = active
 
+    def test_edits_leave_a_trace(self):
+        """A peer's contracts are edited without one."""
+        contract = self._create_contract().with_context(tracking_disable=False)
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        contract.write({"date_end": self.today + timedelta(days=500), "partner_id": self.other_partner.id, "uplift": 4})
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        tracked = contract.sudo().message_ids.tracking_value_ids.field_id.mapped("name")
+        self.assertLessEqual({"date_end", "partner_id", "uplift"}, set(tracked))
+        contract.action_save_version()
+        contract.line_ids.write({"quantity": 3, "price_unit": 7})
+        contract.action_save_version()
+        first, second = contract.version_ids.sorted("number").mapped(lambda version: version.terms["lines"][0])
+        self.assertEqual((first["price_unit"], second["price_unit"], second["quantity"]), ("100.0", "7.0", "3.0"))
+
     def test_owner_and_notes_change_at_any_time(self):
         contract = self._at("active")
         contract.write({"user_id": self.mate.id, "note": "<p>Careful</p>"})
@@ -375,6 +398,9 @@ class TestContractStates(ContractCase):
     def test_only_unshared_drafts_are_deleted(self):
         for state in STATES:
             contract = self._at(state)
+            self.env["clm.obligation"].create({
+                "name": "Call", "contract_id": contract.id, "date_due": self.today + timedelta(days=20),
+            })
             if state in ("draft", "cancelled"):
                 contract.unlink()
                 self.assertFalse(contract.exists())

@@ -24,10 +24,12 @@ OTHER_ACTS = (
 USUAL = {
     "draft": (("user", "negotiate"), ("user", "request_approval"), ("user", "send"), ("user", "activate")),
     "negotiation": (
-        ("user", "propose"), ("user", "take_over"), ("user", "request_approval"), ("user", "send"), ("user", "activate"),
+        ("user", "propose"), ("user", "take_over"), ("user", "request_approval"), ("user", "send"),
+        ("user", "activate"),
     ),
     "approval": (
-        ("approver", "approve"), ("approver", "approve"), ("approver", "reject"), ("user", "send"), ("user", "activate"),
+        ("approver", "approve"), ("approver", "approve"), ("approver", "reject"), ("user", "send"),
+        ("user", "activate"),
     ),
     "signature": (("user", "sign_them"), ("user", "sign_us"), ("user", "sign_us"), ("user", "decline")),
     "signed": (("user", "time"), ("user", "cron"), ("user", "terminate")),

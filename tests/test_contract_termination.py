@@ -1,5 +1,8 @@
+from psycopg2 import IntegrityError
+
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .contract_days import ContractDaysCase, day
 
@@ -252,7 +255,7 @@ class TestContractTermination(ContractDaysCase):
         contract = self._create_running("2026-01-01")
         self._terminate(contract, "2026-03-10")
         self.env.flush_all()
-        with self.assertRaises(Exception), self.env.cr.savepoint():
+        with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"), self.env.cr.savepoint():
             self.reason.unlink()
             self.env.flush_all()
         self.reason.active = False

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from odoo.tests import BaseCase
 
-from ..tools.placeholders import fill, find, problems
+from ..tools.placeholders import fill, find, literal, problems
 
 KNOWN = ("partner_name", "date_end", "total_value")
 VALUES = {"partner_name": "Ann & Co", "date_end": "31 Dec 2026", "total_value": "1,200 €"}
@@ -249,3 +249,12 @@ class TestLaws(BaseCase):
                 fill(html, {"a_b": "x"})
         if not problems(html, ["a_b"]):
             self.assertEqual(find(fill(html, {"a_b": "x"})), [])
+
+    @laws
+    @given(chaos)
+    def test_literal_of_anything_opens_no_placeholder_and_reads_the_same(self, html):
+        harmless = literal(html)
+        self.assertEqual(find(harmless), [])
+        self.assertEqual(fill(harmless, {}), harmless)
+        self.assertEqual(harmless.replace("\u2060", ""), html.replace("\u2060", ""))
+        self.assertEqual(literal(harmless), harmless)

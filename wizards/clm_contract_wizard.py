@@ -16,21 +16,16 @@ class ClmContractWizard(models.AbstractModel):
     def default_get(self, fields):
         res = super().default_get(fields)
         if "contract_id" in fields and not res.get("contract_id"):
-            res["contract_id"] = self._active_contracts()[:1].id
+            contract = self._active_contract()
+            if not contract:
+                raise UserError(self.env._("Open this dialog from a contract."))
+            res["contract_id"] = contract.id
         return res
 
     @api.model
-    def _active_contracts(self):
-        """:return: the contracts of the screen behind the dialog"""
-        if self.env.context.get("active_model") != "clm.contract":
-            return self.env["clm.contract"]
-        ids = self.env.context.get("active_ids") or [self.env.context.get("active_id")]
-        return self.env["clm.contract"].browse(filter(None, ids)).exists()
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        wizards = super().create(vals_list)
-        for wizard in wizards:
-            if not wizard.contract_id:
-                raise UserError(self.env._("Open this dialog from a contract."))
-        return wizards
+    def _active_contract(self):
+        """:return: the contract of the screen behind the dialog"""
+        contracts = self.env["clm.contract"]
+        if self.env.context.get("active_model") != contracts._name:
+            return contracts
+        return contracts.browse(self.env.context.get("active_id")).exists()
