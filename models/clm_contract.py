@@ -322,14 +322,15 @@ class ClmContract(models.Model):
             contract.date_act_by = fields.Date.subtract(contract.date_notice, days=contract.type_id.decide_days)
 
     @api.depends(
-        "line_ids.price_subtotal", "line_ids.monthly_amount", "line_ids.total_amount", "line_ids.discount",
+        "line_ids.price_subtotal", "line_ids.monthly_amount", "line_ids.yearly_amount", "line_ids.total_amount",
+        "line_ids.discount",
         "currency_id", "company_id", "date_start",
     )
     def _compute_value(self):
         for contract in self:
             lines = contract.line_ids.filtered(lambda line: not line.ended)
             contract.mrr = sum(lines.mapped("monthly_amount"))
-            contract.acv = contract.mrr * 12
+            contract.acv = sum(lines.mapped("yearly_amount"))
             contract.tcv = sum(contract.line_ids.mapped("total_amount"))
             contract.max_discount = max(lines.mapped("discount"), default=0.0)
             contract.company_tcv = contract.currency_id._convert(

@@ -24,7 +24,9 @@ class ClmContract(models.Model):
         "(company_id, date_act_by) WHERE state = 'active' AND decision IS NULL AND reminded_for IS NULL"
     )
     _sign_by_index = models.Index("(company_id, sign_by) WHERE state = 'signature' AND sign_reminded_for IS NULL")
-    _list_index = models.Index("(date_act_by, id DESC)")  # the order of the list
+    # the list: its order, and how many there are
+    _list_index = models.Index("(date_act_by, id DESC)")
+    _count_index = models.Index("(company_id, direction, active)")
     _error_index = models.Index("(company_id) WHERE cron_error IS NOT NULL")
 
     @api.model

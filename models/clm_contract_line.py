@@ -62,6 +62,7 @@ class ClmContractLine(models.Model):
     monthly_amount = fields.Monetary(
         "Per Month", compute="_compute_amounts", store=True, help="Without taxes; a month has 30.4375 days."
     )
+    yearly_amount = fields.Monetary("Per Year", compute="_compute_amounts", store=True, help="Without taxes.")
     total_amount = fields.Monetary(
         "Over the Term", compute="_compute_amounts", store=True, help="Without an end date: of one year."
     )
@@ -132,15 +133,17 @@ class ClmContractLine(models.Model):
             )
             line.price_subtotal = taxes["total_excluded"]
             line.ended = bool(line.date_end and contract.company_id and line.date_end < contract._today())
-            line.monthly_amount = line._monthly_amount(taxes["total_excluded"])
+            line.monthly_amount = line._recurring_amount(taxes["total_excluded"], 1)
+            line.yearly_amount = line._recurring_amount(taxes["total_excluded"], 12)
             line.total_amount = line._total_amount(taxes["total_excluded"])
 
-    def _monthly_amount(self, amount):
-        if self.recurrence_interval < 1:
+    def _recurring_amount(self, amount, months):
+        """:return: what falls on so many months, rounded once"""
+        currency = self.contract_id.currency_id
+        if self.recurrence_interval < 1 or not currency:
             return 0.0
-        return self.contract_id.currency_id.round(
-            recurrence.monthly_amount(amount, self.recurrence_unit, self.recurrence_interval)
-        ) if self.contract_id.currency_id else 0.0
+        per_month = recurrence.monthly_amount(amount, self.recurrence_unit, self.recurrence_interval)
+        return currency.round(per_month * months)
 
     def _total_amount(self, amount):
         start = self.date_start or self.contract_id.date_start

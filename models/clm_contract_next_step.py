@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import format_date
 
 from ..tools.transitions import ACTIVE, APPROVAL, DRAFT, EDITABLE, NEGOTIATION, SIGNATURE, SIGNED, THEM, US
@@ -166,6 +167,8 @@ class ClmContract(models.Model):
     def action_take_over_proposal(self):
         """Bring the wording that the other party proposed into the contract."""
         self.ensure_one()
+        if not self.proposal_id:
+            raise UserError(self.env._("There is no proposal to take over."))
         return self.proposal_id.action_take_over()
 
     # === HELPERS === #

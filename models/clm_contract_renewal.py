@@ -29,7 +29,7 @@ class ClmContract(models.Model):
     )
     auto_renewed = fields.Boolean("Renewed Automatically", readonly=True, copy=False, groups="base.group_user")
     silent_renewal = fields.Boolean(
-        "Silent Renewal", readonly=True, copy=False, groups="base.group_user",
+        readonly=True, copy=False, groups="base.group_user",
         help="Renewed automatically although nobody had decided about it before the notice deadline.",
     )
     days_to_decide = fields.Integer(
@@ -45,11 +45,12 @@ class ClmContract(models.Model):
 
     def _compute_anchor(self):
         """A renewal that does not follow the steps of its chain, because an end was moved, begins steps of its own."""
-        super()._compute_anchor()
+        res = super()._compute_anchor()
         for contract in self:
             if contract.date_start and not contract._start_follows_anchor():
                 contract.anchor_date = contract.date_start
                 contract.anchor_months = 0
+        return res
 
     def _compute_date_end(self):
         """An amendment ends with its contract, unless it says otherwise."""
@@ -58,7 +59,7 @@ class ClmContract(models.Model):
             amendment.date_end = (
                 False if amendment.renewal_policy == "evergreen" else amendment.date_end or amendment.amends_id.date_end
             )
-        super(ClmContract, self - amendments)._compute_date_end()
+        return super(ClmContract, self - amendments)._compute_date_end()
 
     def _end_of_renewal(self, months):
         """:return: the last day of a renewal of so many months"""
@@ -325,24 +326,26 @@ class ClmContract(models.Model):
 
     def _check_move(self, target, act=None):
         """A cancelled renewal or amendment comes back only while nothing else has taken its place."""
-        super()._check_move(target, act)
+        res = super()._check_move(target, act)
         if self.state == CANCELLED and target == DRAFT:
             if self.previous_id:
                 self.previous_id._check_renewable()
             if self.amends_id:
                 self.amends_id._check_amendable()
+        return res
 
     def _set_state(self, target, pen=None, act=None, **vals):
         """A renewal that is given up opens the decision about its contract again."""
-        super()._set_state(target, pen, act, **vals)
+        res = super()._set_state(target, pen, act, **vals)
         if target == CANCELLED:
             self.previous_id.filtered(
                 lambda contract: contract.state == ACTIVE and not contract.terminated_on
             ).sudo()._reopen_decision()  # sudo: the owners may differ
+        return res
 
     def _activate(self):
         """A renewal in force ends what it follows, also one that was concluded late, after that had expired."""
-        super()._activate()
+        res = super()._activate()
         for contract in self:
             previous = contract.previous_id.sudo()._unlocked()  # sudo: the owners may differ
             if previous.state == ACTIVE:
@@ -350,10 +353,11 @@ class ClmContract(models.Model):
                 previous._close("renewed", min(previous.date_end or eve, eve))
             elif previous.close_reason == "expired":
                 previous.close_reason = "renewed"
+        return res
 
     def _close(self, reason, last_day, **vals):
         """There is nothing left to decide. Amendments that are not in force yet end with their contract."""
-        super()._close(reason, last_day, **vals)
+        res = super()._close(reason, last_day, **vals)
         self.activity_unlink(["clm.mail_activity_renewal"])
         amendments = self.sudo().amendment_ids  # sudo: the owners may differ
         for amendment in amendments:
@@ -361,6 +365,7 @@ class ClmContract(models.Model):
                 amendment.action_cancel()
             elif amendment.state in BINDING:
                 amendment._close(reason, last_day)
+        return res
 
     # === AMENDMENT === #
 

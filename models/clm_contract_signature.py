@@ -21,7 +21,7 @@ MAX_SIGNATURE_BYTES = 1_000_000
 MAX_SIGNATURE_SIDE = 5000
 MAX_SIGNATURE_PIXELS = 8_000_000
 MAX_PAPER_BYTES = 25_000_000
-IMAGE_FORMATS = ("PNG", "JPEG")
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF")
 # callers outside the portal may name the other side by its role
 SIDE_ALIASES = {"customer": THEM, "supplier": THEM}
 

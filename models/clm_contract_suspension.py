@@ -155,7 +155,7 @@ class ClmContract(models.Model):
 
     def _close(self, reason, last_day, **vals):
         """A pause ends with its contract; a renewal goes on being paused as long as was agreed."""
-        super()._close(reason, last_day, **vals)
+        res = super()._close(reason, last_day, **vals)
         for contract in self.sudo():  # sudo: pauses are written by the doors alone
             for pause in contract.suspension_ids.filtered(lambda pause: not pause.finished):
                 if reason == "renewed" and (not pause.date_to or pause.date_to > last_day):
@@ -164,3 +164,4 @@ class ClmContract(models.Model):
                         "reason": pause.reason, "extend_end": pause.extend_end, "user_id": pause.user_id.id,
                     })]
                 pause._finish(min(pause.date_to or last_day, last_day))
+        return res

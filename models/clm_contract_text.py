@@ -28,7 +28,7 @@ class ClmContract(models.Model):
         groups="base.group_user",
     )
     shared_version_id = fields.Many2one(
-        "clm.contract.version", "Shared Version", readonly=True, copy=False, index="btree_not_null",
+        "clm.contract.version", readonly=True, copy=False, index="btree_not_null",
         ondelete="set null", groups="base.group_user",
         help="What the other party sees as the text, and signs: the last version that was shared with them or that "
         "they wrote.",

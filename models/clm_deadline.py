@@ -42,7 +42,7 @@ class ClmDeadline(models.Model):
     claim_id = fields.Many2one("clm.claim", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer or Supplier", readonly=True)
     user_id = fields.Many2one("res.users", string="Owner", readonly=True)
-    type_id = fields.Many2one("clm.contract.type", string="Type", readonly=True)
+    type_id = fields.Many2one("clm.contract.type", readonly=True)
     direction = fields.Selection(DIRECTIONS, readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
 

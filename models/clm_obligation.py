@@ -48,7 +48,7 @@ class ClmObligation(models.Model):
     )
     done_on = fields.Date(readonly=True, copy=False, tracking=True)
     done_by = fields.Char(readonly=True, copy=False)
-    proof_ids = fields.Many2many("ir.attachment", string="Proof", copy=False)
+    proof_ids = fields.Many2many("ir.attachment", copy=False)
     waive_reason = fields.Char(readonly=True, copy=False, tracking=True)
     is_overdue = fields.Boolean("Overdue", compute="_compute_is_overdue", search="_search_is_overdue")
     result = fields.Selection(
@@ -226,6 +226,7 @@ class ClmObligation(models.Model):
         before the contract came into force is not asked for.
         """
         series = self.series_id.filtered(lambda first: first.contract_id.state == ACTIVE)
+        (self.series_id - series).filtered("next_open_on")._unlocked().write({"next_open_on": False})
         if not series:
             return
         last = dict(self._read_group([("series_id", "in", series.ids)], ["series_id"], ["number:max"]))
@@ -264,7 +265,7 @@ class ClmObligation(models.Model):
         :param date start: first day of the renewal
         """
         self.ensure_one()
-        return {
+        vals = {
             "name": self.name,
             "description": self.description,
             "side": self.side,
@@ -272,6 +273,9 @@ class ClmObligation(models.Model):
             "recurrence_unit": self.recurrence_unit,
             **self._prepare_series_vals(start),
         }
+        if self.user_id.active and self.user_id != self.contract_id.user_id:
+            vals["user_id"] = self.user_id.id  # otherwise whoever owns the renewal
+        return vals
 
     def _prepare_series_vals(self, start):
         """:return: values of the first occurrence of the same series not before a day"""

@@ -29,6 +29,7 @@ class ContractDaysCase(ContractCase):
         cls.company = cls.env.company
         cls.company.lifecycle_tz = "UTC"
         cls.env.cr.execute(SQL("UPDATE clm_contract SET state = 'cancelled'"))
+        cls.env.cr.execute(SQL("UPDATE clm_obligation SET next_open_on = NULL"))
         cls.env.invalidate_all()
         # no signatures and no clauses: what is tried here is the calendar
         cls.calendar_type = cls._create_type(

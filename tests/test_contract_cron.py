@@ -6,7 +6,6 @@ import psycopg2
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
@@ -46,7 +45,7 @@ class CronCase(ContractDaysCase):
             if contract in contracts:
                 if error:
                     error(contract)
-                raise UserError("The printer is on fire")
+                raise ValueError("The printer is on fire")
             return original(contract)
 
         with patch.object(self.env.registry["clm.contract"], method, fail):
@@ -375,7 +374,7 @@ class TestContractCronErrors(CronCase):
 
         def fail(obligation):
             if obligation == bad:
-                raise UserError("No overdue today")
+                raise ValueError("No overdue today")
             return original(obligation)
 
         with mute_logger(DUE_LOGGER), patch.object(self.env.registry["clm.obligation"], "_flag_overdue", fail):
@@ -391,7 +390,7 @@ class TestContractCronErrors(CronCase):
             contract = self._create_contract()
 
             def fail(*args, **kwargs):
-                raise UserError("No printer")
+                raise ValueError("No printer")
 
             with (
                 mute_logger("odoo.addons.clm.models.clm_contract_signature", DUE_LOGGER),

@@ -380,6 +380,13 @@ class TestObligationSeries(ObligationCase):
         successor.date_start = day("2026-03-02")
         self.assertEqual(self._dues(successor), ["2026-03-16"], "a date of one's own is a beginning of its own")
 
+    def test_series_keeps_an_owner_of_its_own_in_the_renewal(self):
+        duty = self._create_with_duty("2026-01-31", recurrence_unit="month", duty={"user_id": self.mate.id})
+        self.assertEqual(duty.contract_id._renew().obligation_ids.user_id, self.mate)
+        other = self._create_with_duty("2026-01-31", recurrence_unit="month", duty={"user_id": self.mate.id})
+        self.mate.active = False
+        self.assertEqual(other.contract_id._renew().obligation_ids.user_id, self.user)
+
     def test_one_off_duty_is_not_renewed(self):
         duty = self._create_with_duty("2026-01-31")
         self.assertFalse(duty.contract_id._renew().obligation_ids)

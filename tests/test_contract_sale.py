@@ -269,10 +269,12 @@ class TestContractLine(ContractDaysCase):
 
     def test_monthly_value_of_each_period(self):
         # vectors 6, 7, 8 and 10 of KPI.md
-        for price, interval, unit, discount, monthly in (
-            (90.0, 3, "month", 0.0, 30.0), (1200.0, 1, "year", 0.0, 100.0), (300.0, 3, "month", 0.0, 100.0),
-            (100.0, 1, "week", 0.0, 434.82), (10.0, 1, "day", 0.0, 304.38), (60.0, 2, "month", 0.0, 30.0),
-            (120.0, 1, "year", 0.0, 10.0), (120.0, 1, "year", 10.0, 9.0), (500.0, 1, "once", 0.0, 0.0),
+        for price, interval, unit, discount, monthly, yearly in (
+            (90.0, 3, "month", 0.0, 30.0, 360.0), (1200.0, 1, "year", 0.0, 100.0, 1200.0),
+            (300.0, 3, "month", 0.0, 100.0, 1200.0), (1450.0, 3, "month", 0.0, 483.33, 5800.0),
+            (100.0, 1, "week", 0.0, 434.82, 5217.86), (10.0, 1, "day", 0.0, 304.38, 3652.5),
+            (60.0, 2, "month", 0.0, 30.0, 360.0), (120.0, 1, "year", 0.0, 10.0, 120.0),
+            (120.0, 1, "year", 10.0, 9.0, 108.0), (500.0, 1, "once", 0.0, 0.0, 0.0),
         ):
             with self.subTest(price=price, interval=interval, unit=unit):
                 line = self._line_of(
@@ -280,7 +282,7 @@ class TestContractLine(ContractDaysCase):
                 )
                 self.assertAlmostEqual(line.monthly_amount, monthly, places=2)
                 self.assertAlmostEqual(line.contract_id.mrr, monthly, places=2)
-                self.assertAlmostEqual(line.contract_id.acv, monthly * 12, places=2)
+                self.assertAlmostEqual(line.contract_id.acv, yearly, places=2)
 
     def test_value_over_the_term(self):
         for vals, total in (

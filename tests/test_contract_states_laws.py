@@ -37,7 +37,7 @@ USUAL = {
     "closed": (("user", "time"),),
     "cancelled": (("user", "reset"),),
 }
-SEEDS = 30
+SEEDS = 12
 STEPS = 40
 EDGES = {(move.source, move.target) for move in MOVES}
 

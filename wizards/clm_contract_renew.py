@@ -88,7 +88,7 @@ class ClmContractRenewLine(models.TransientModel):
     currency_id = fields.Many2one(related="contract_id.currency_id")
     date_end = fields.Date("Ends", related="contract_id.date_end")
     uplift = fields.Float("Increase (%)", compute="_compute_terms")
-    months = fields.Integer("Months", compute="_compute_terms")
+    months = fields.Integer(compute="_compute_terms")
     mrr = fields.Monetary("Per Month Now", related="contract_id.mrr")
     new_start = fields.Date("From", compute="_compute_renewal")
     new_end = fields.Date("Until", compute="_compute_renewal")

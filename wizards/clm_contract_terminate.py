@@ -8,8 +8,8 @@ class ClmContractTerminate(models.TransientModel):
     _description = "Terminate a Contract"
     _inherit = "clm.contract.wizard"
 
-    reason_id = fields.Many2one("clm.close.reason", string="Reason", required=True)
-    earliest_end = fields.Date("Earliest End", compute="_compute_earliest_end")
+    reason_id = fields.Many2one("clm.close.reason", required=True)
+    earliest_end = fields.Date(compute="_compute_earliest_end")
     date = fields.Date(
         "Last Day", required=True, compute="_compute_date", store=True, readonly=False, precompute=True,
         help="The last day on which the contract is in force.",
