@@ -37,7 +37,7 @@ USUAL = {
     "closed": (("user", "time"),),
     "cancelled": (("user", "reset"),),
 }
-SEEDS = 12
+SEEDS = 30
 STEPS = 40
 EDGES = {(move.source, move.target) for move in MOVES}
 
