@@ -17,6 +17,7 @@ TERM_LIMITS = {
     "renewal_months": (0, MAX_MONTHS),
     "renewal_limit": (0, MAX_MONTHS),
     "notice_count": (0, MAX_NOTICE),
+    "decide_days": (0, MAX_DAYS),
     "uplift": (-100.0, 1000.0),
 }
 DATE_LIMITS = {

@@ -10,8 +10,7 @@ import sys
 import time
 
 from database import environment, parse_arguments, report, timed
-from dataset import _copy as copy_rows
-from dataset import make_customers
+from dataset import copy_rows, make_customers
 from lxml import etree
 
 from odoo.fields import Command
@@ -52,7 +51,7 @@ def make_template(env):
     })
     contract.action_activate()
     env.flush_all()
-    return contract.sudo()
+    return contract.sudo()  # sudo: what follows is set-based, whoever owns it
 
 
 def make_contracts(env, count):
@@ -220,17 +219,17 @@ def measured(env, *reads):
 
 def old_contract(env):
     """:return: a contract with a long history: many versions, rounds, messages and obligations"""
-    contract = make_template(env).with_env(env)
+    contract = make_template(env)
     for number in range(30):
         contract.message_post(body=f"Note {number}")
-        contract.sudo()._audit("viewed")
-        contract.sudo().clause_ids[0]._unlocked().body = f"<p>Wording {number}</p>"
-        contract.sudo()._snapshot()
-    contract.sudo().obligation_ids = [
+        contract._audit("viewed")
+        contract.clause_ids[0]._unlocked().body = f"<p>Wording {number}</p>"
+        contract._snapshot()
+    contract.obligation_ids = [
         Command.create({"name": f"Duty {number}", "date_due": contract.date_start}) for number in range(60)
     ]
     env.flush_all()
-    return contract
+    return contract.with_env(env)
 
 
 def form_reader(contract):

@@ -24,7 +24,7 @@ def make_customers(env, count, events_per_customer=5):
     env.cr.execute(SQL("SELECT nextval('res_partner_id_seq') + 1"))
     first = env.cr.fetchone()[0]
     known = SQL("now() - (n %% 3650) * interval '1 day' - (n %% 86400) * interval '1 second'")
-    _copy(env, partner, count, {
+    copy_rows(env, partner, count, {
         "id": SQL("%s + n - 1", first), "name": SQL("'Customer ' || n"), "complete_name": SQL("'Customer ' || n"),
         "commercial_partner_id": SQL("%s + n - 1", first), "create_date": known,
     })
@@ -34,7 +34,7 @@ def make_customers(env, count, events_per_customer=5):
         if document == "order":
             values |= {"date_order": SQL("date_trunc('second', %s)", date), "partner_invoice_id": values["partner_id"],
                        "partner_shipping_id": values["partner_id"]}
-        _copy(env, lead if document == "lead" else order, count, values)
+        copy_rows(env, lead if document == "lead" else order, count, values)
     env.cr.execute(SQL("SELECT setval('res_partner_id_seq', %s)", first + count))
     env.cr.execute(SQL("DELETE FROM clm_queue"))
     env.cr.commit()
@@ -45,7 +45,7 @@ def make_customers(env, count, events_per_customer=5):
     return first, first + count - 1
 
 
-def _copy(env, record, count, values):
+def copy_rows(env, record, count, values):
     """Copy one row ``count`` times, with other ``values`` (SQL on ``n``, 1 to ``count``)."""
     skip = {"id", "access_token", "lifecycle_stage_id", "purchase_number", *values}
     columns = [

@@ -74,10 +74,10 @@ class ContractPortal(CustomerPortal):
             step=self._items_per_page,
             url_args={"sortby": sortby, "filterby": filterby, "search": search or "", "search_in": search_in},
         )
+        # sudo: the rows are plain values, and may be sorted by what the customer cannot query; which contracts there
+        # are is decided with the rights of the user
         contracts = Contract.sudo()
         if allowed:
-            # sudo: the rows are plain values, and may be sorted by what the customer cannot query; which contracts
-            # there are is decided with the rights of the user
             contracts = contracts.search(
                 Domain("id", "in", Contract._search(domain)), order=sortings[sortby]["order"],
                 limit=self._items_per_page, offset=pager["offset"],

@@ -43,6 +43,7 @@ from . import clm_obligation
 from . import clm_claim
 from . import clm_contract_suspension
 from . import clm_contract_renewal
+from . import clm_contract_amendment
 from . import clm_contract_termination
 from . import clm_contract_risk
 from . import clm_contract_cron

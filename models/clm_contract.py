@@ -13,7 +13,7 @@ from ..const import (
     TERM_LIMITS,
 )
 from ..tools import recurrence
-from ..tools.transitions import BINDING, CANCELLED, CLOSED, DRAFT, EDITABLE, OPEN, STATES
+from ..tools.transitions import BINDING, CANCELLED, CLOSED, DRAFT, EDITABLE, STATES
 
 STATE_LABELS = {
     "draft": "Draft",
@@ -111,15 +111,16 @@ class ClmContract(models.Model):
         "Term", compute="_compute_from_type", store=True, readonly=False, precompute=True, tracking=True,
         aggregator="avg", help="In months. 0: the contract has no end date.",
     )
+    # Not precomputed, nor is the anchor: before the record exists, the term of the type would stand in for a given one.
     date_end = fields.Date(
-        "End", compute="_compute_date_end", store=True, readonly=False, precompute=True, tracking=True,
+        "End", compute="_compute_date_end", store=True, readonly=False, tracking=True,
         help="The last day. Empty: the contract runs until notice is given.",
     )
     anchor_date = fields.Date(
-        compute="_compute_anchor", store=True, precompute=True, help="Start of the first contract of the chain.",
+        compute="_compute_anchor", store=True, help="Start of the first contract of the chain.",
     )
     anchor_months = fields.Integer(
-        compute="_compute_anchor", store=True, precompute=True, aggregator=None,
+        compute="_compute_anchor", store=True, aggregator=None,
         help="Months from there to this start, so that a term that began on the 31st keeps the 31st.",
     )
     minimum_months = fields.Integer(
@@ -140,6 +141,10 @@ class ClmContract(models.Model):
     date_act_by = fields.Date(
         "Act By", compute="_compute_deadlines", store=True, index="btree_not_null",
         help="The day by which the owner should decide about the renewal.",
+    )
+    decide_days = fields.Integer(
+        "Decide Before", compute="_compute_from_type", store=True, readonly=False, precompute=True, aggregator=None,
+        groups="base.group_user", help="Days before the notice deadline by which the owner is asked to decide.",
     )
     renewal_policy = fields.Selection(
         RENEWAL_POLICIES, string="At the End", required=True,
@@ -205,6 +210,8 @@ class ClmContract(models.Model):
     )
     is_locked = fields.Boolean(compute="_compute_is_locked")
 
+    _list_index = models.Index("(date_act_by, id DESC)")
+    _count_index = models.Index("(company_id, direction, active)")
     _dates_index = models.Index("(company_id, date_end) WHERE state = 'active'")
     _start_index = models.Index("(company_id, date_start) WHERE state = 'signed'")
     _previous_uniq = models.UniqueIndex(
@@ -243,6 +250,7 @@ class ClmContract(models.Model):
             "minimum_months": kind.minimum_months,
             "notice_count": kind.notice_count,
             "notice_unit": kind.notice_unit or "month",
+            "decide_days": kind.decide_days,
             "renewal_policy": kind.renewal_policy or "manual",
             "renewal_limit": kind.renewal_limit,
             "renewal_months": kind.renewal_months,
@@ -279,28 +287,22 @@ class ClmContract(models.Model):
     def _compute_anchor(self):
         for contract in self:
             before = contract.previous_id
+            contract.anchor_date = contract.date_start
+            contract.anchor_months = 0
             if before.date_end and contract.date_start == fields.Date.add(before.date_end, days=1):
-                contract.anchor_date = before.anchor_date
-                contract.anchor_months = before.anchor_months + before._months_of_term()
-            else:
-                contract.anchor_date = contract.date_start
-                contract.anchor_months = 0
+                months = before.anchor_months + before._months_of_term()
+                # an end that was moved, by a pause say, begins steps of its own
+                if recurrence.step(before.anchor_date, "month", months) == contract.date_start:
+                    contract.anchor_date, contract.anchor_months = before.anchor_date, months
 
     def _end_of_term(self, months):
         """:return: the last day of a term of so many months, counted from the chain's first start"""
-        if self.anchor_date and self._start_follows_anchor():
-            return fields.Date.subtract(
-                recurrence.step(self.anchor_date, "month", self.anchor_months + months), days=1
-            )
-        return recurrence.last_day(self.date_start, months)
-
-    def _start_follows_anchor(self):
-        return recurrence.step(self.anchor_date, "month", self.anchor_months) == self.date_start
+        return fields.Date.subtract(recurrence.step(self.anchor_date, "month", self.anchor_months + months), days=1)
 
     def _months_of_term(self):
         """:return: whole months of this contract if its end is that of a term, else 0"""
         months = self.term_months
-        return months if months and self.date_end == self._end_of_term(months) else 0
+        return months if months and self.date_end and self.date_end == self._end_of_term(months) else 0
 
     @api.depends("date_start", "minimum_months")
     def _compute_date_minimum_end(self):
@@ -308,7 +310,7 @@ class ClmContract(models.Model):
             bound = contract.date_start and 0 < contract.minimum_months <= MAX_MONTHS
             contract.date_minimum_end = bound and recurrence.last_day(contract.date_start, contract.minimum_months)
 
-    @api.depends("date_end", "notice_count", "notice_unit", "type_id.decide_days")
+    @api.depends("date_end", "notice_count", "notice_unit", "decide_days")
     def _compute_deadlines(self):
         for contract in self:
             if not contract.date_end:
@@ -319,7 +321,7 @@ class ClmContract(models.Model):
             contract.date_notice = recurrence.notice_deadline(
                 contract.date_end, count, contract.notice_unit or "month"
             )
-            contract.date_act_by = fields.Date.subtract(contract.date_notice, days=contract.type_id.decide_days)
+            contract.date_act_by = fields.Date.subtract(contract.date_notice, days=contract.decide_days)
 
     @api.depends(
         "line_ids.price_subtotal", "line_ids.monthly_amount", "line_ids.yearly_amount", "line_ids.total_amount",
@@ -395,8 +397,9 @@ class ClmContract(models.Model):
             if contract._is_unlocked() or contract.amends_id:
                 continue  # a termination or an amendment may leave less than the notice period
             if contract.date_end and contract.date_start and contract.notice_count:
-                last = recurrence.notice_deadline(contract.date_end, contract.notice_count, contract.notice_unit)
-                if last < fields.Date.subtract(contract.date_start, days=1):
+                # counted forward: backwards, a month before 27 February would be longer than the term from 30 January
+                after = recurrence.step(contract.date_start, contract.notice_unit, contract.notice_count)
+                if fields.Date.subtract(after, days=1) > contract.date_end:
                     raise ValidationError(self.env._(
                         "The notice period of %(contract)s is longer than its term. Shorten it or lengthen the term.",
                         contract=contract.display_name,
@@ -573,10 +576,6 @@ class ClmContract(models.Model):
             return user
         managers = self.env.ref("clm.group_manager").sudo().all_user_ids.filtered(works_there)
         return managers.sorted("id")[:1].sudo(False) or self.env.ref("base.user_admin")
-
-    @api.model
-    def _open_states(self):
-        return tuple(state for state in STATES if state in OPEN)
 
     def _lock(self):
         """Wait for nobody: take the rows, or say that somebody else works on them.

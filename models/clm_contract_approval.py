@@ -77,9 +77,10 @@ class ClmContractApproval(models.Model):
         for contract, approvals in self.grouped("contract_id").items():
             approvals._check_approvers()
             for user in self.env["res.users"].union(*(approval._approvers() for approval in approvals)):
+                steps = [approval.name for approval in approvals if approval._may_decide(user)]
                 contract.activity_schedule(
                     "clm.mail_activity_approval", date_deadline=contract._today(), user_id=user.id,
-                    summary=", ".join(approvals.filtered(lambda a: a._may_decide(user)).mapped("name")),  # noqa: B023
+                    summary=", ".join(steps),
                 )
 
     def _check_approvers(self):
@@ -285,7 +286,7 @@ class ClmContract(models.Model):
         approvals = self.sudo()._pending_approvals(self.env.user)
         if not approvals:
             self._raise_cannot_decide(self.env.user)
-        if not all(approval._may_be_asked(user) for approval in approvals):
+        if user not in self._delegates():
             raise UserError(self.env._(
                 "%(user)s cannot decide about this contract: they own it, asked for the approval, changed it, cannot "
                 "read contracts of its company or left.", user=user.name,
@@ -293,6 +294,16 @@ class ClmContract(models.Model):
         approvals.write({"user_ids": [(6, 0, user.ids)], "delegated_by_id": self.env.uid, "comment": comment})
         self.sudo().activity_unlink(["clm.mail_activity_approval"])
         self.sudo()._current_approvals().filtered(lambda approval: approval.state == "pending")._schedule()
+
+    def _delegates(self):
+        """:return: users to whom the user may pass their pending decisions on"""
+        self.ensure_one()
+        approvals = self.sudo()._pending_approvals(self.env.user)
+        # sudo: who belongs to a group is not for everybody to read
+        readers = self.env.ref("clm.group_viewer").sudo().all_user_ids - self.env.user
+        return readers.filtered(
+            lambda user: all(approval._may_be_asked(user) for approval in approvals)
+        ).sudo(False)
 
     # === ROUNDS === #
 
@@ -352,9 +363,7 @@ class ClmContract(models.Model):
         for contract in self.sudo():
             current = contract._current_approvals()
             fingerprint = contract._fingerprint() if current else None
-            current.filtered(
-                lambda approval: approval.state in OPEN_STATES or (
-                    approval.state in ("approved", "rejected") and approval.fingerprint != fingerprint  # noqa: B023
-                )
-            ).write({"state": "void"})
+            for approval in current:
+                if approval.state in OPEN_STATES or approval.fingerprint != fingerprint:
+                    approval.state = "void"
             contract.activity_unlink(["clm.mail_activity_approval"])

@@ -53,6 +53,11 @@ class ClmContractClause(models.Model):
             if not (clause.name or "").strip():
                 raise ValidationError(self.env._("Give every clause a title."))
 
+    def _prepare_copy_vals(self):
+        """:return: values of the same clause in another contract"""
+        self.ensure_one()
+        return {"sequence": self.sequence, "clause_id": self.clause_id.id, "name": self.name, "body": self.body}
+
     def action_restore(self):
         """Take the library's text again."""
         for clause in self.filtered("clause_id"):

@@ -25,8 +25,6 @@ class ClmContract(models.Model):
     )
     _sign_by_index = models.Index("(company_id, sign_by) WHERE state = 'signature' AND sign_reminded_for IS NULL")
     # the list: its order, and how many there are
-    _list_index = models.Index("(date_act_by, id DESC)")
-    _count_index = models.Index("(company_id, direction, active)")
     _error_index = models.Index("(company_id) WHERE cron_error IS NOT NULL")
 
     @api.model

@@ -55,11 +55,12 @@ class ClmContract(models.Model):
         return super()._order_to_sql(order, query, alias, reverse)
 
     @api.model
-    def _get_thread_with_access(self, thread_id, *, hash=None, pid=None, token=None, **kwargs):  # noqa: A002
+    def _get_thread_with_access(self, thread_id, **kwargs):
         """A token opens the messages of a contract that was shared, never those of a draft."""
+        # sudo: the visitor may have no rights but the token
         if not self.sudo().browse(thread_id).exists().shared_at:
-            hash = pid = token = None  # noqa: A001
-        return super()._get_thread_with_access(thread_id, hash=hash, pid=pid, token=token, **kwargs)
+            kwargs.update(hash=None, pid=None, token=None)
+        return super()._get_thread_with_access(thread_id, **kwargs)
 
     @api.model
     def _portal_filters(self):

@@ -1,21 +1,19 @@
+from datetime import timedelta
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import float_round
 
 from ..tools import recurrence
-from ..tools.transitions import ACTIVE, BINDING, CANCELLED, CLOSED, DRAFT, EDITABLE, OPEN, SIGNED
+from ..tools.transitions import ACTIVE, CANCELLED, DRAFT, EDITABLE, SIGNED
 
 
 class ClmContract(models.Model):
-    """Renewals and amendments: both are contracts of their own, linked to the one that they follow or change."""
+    """Renewals: contracts of their own, linked to the one that they follow."""
 
     _inherit = "clm.contract"
 
-    # while values are precomputed, those of the type stand in for given ones: an end would be that of another term
-    date_end = fields.Date(precompute=False)
-    anchor_date = fields.Date(precompute=False)
-    anchor_months = fields.Integer(precompute=False)
     decision = fields.Selection(
         [("renew", "Renew"), ("end", "Let it end")], readonly=True, copy=False, tracking=True,
         groups="base.group_user", help="What was decided about the renewal.",
@@ -42,24 +40,6 @@ class ClmContract(models.Model):
     )
 
     # === DATES === #
-
-    def _compute_anchor(self):
-        """A renewal that does not follow the steps of its chain, because an end was moved, begins steps of its own."""
-        res = super()._compute_anchor()
-        for contract in self:
-            if contract.date_start and not contract._start_follows_anchor():
-                contract.anchor_date = contract.date_start
-                contract.anchor_months = 0
-        return res
-
-    def _compute_date_end(self):
-        """An amendment ends with its contract, unless it says otherwise."""
-        amendments = self.filtered("amends_id")
-        for amendment in amendments:
-            amendment.date_end = (
-                False if amendment.renewal_policy == "evergreen" else amendment.date_end or amendment.amends_id.date_end
-            )
-        return super(ClmContract, self - amendments)._compute_date_end()
 
     def _end_of_renewal(self, months):
         """:return: the last day of a renewal of so many months"""
@@ -254,13 +234,20 @@ class ClmContract(models.Model):
                     price_unit=line._raised_price(uplift), date_end=line.date_end,
                     date_start=line.date_start if line.date_start and line.date_start > start else False,
                 ))
-                for line in self.line_ids if line.recurrence_unit != "once" and not line._stops_before(start)
+                for line in self._lines_to_renew()
             ],
             "obligation_ids": [
                 Command.create(obligation._prepare_copy_vals(start))
                 for obligation in self.obligation_ids if obligation._is_series()
             ],
         }
+
+    def _lines_to_renew(self):
+        """:return: the lines that go on in a renewal: those that recur and do not end with the contract"""
+        self.ensure_one()
+        return self.line_ids.filtered(
+            lambda line: line.recurrence_unit != "once" and not line._stops_before(self.date_end + timedelta(days=1))
+        )
 
     def _prepare_copy_vals(self):
         """:return: values that a renewal or an amendment takes over, without lines and dates"""
@@ -274,18 +261,13 @@ class ClmContract(models.Model):
             "user_id": self._responsible().id,
             "notice_count": self.notice_count,
             "notice_unit": self.notice_unit,
+            "decide_days": self.decide_days,
             "renewal_policy": self.renewal_policy,
             "renewal_limit": self.renewal_limit,
             "renewal_months": self.renewal_months,
             "uplift": self.uplift,
             "signature_required": self.signature_required,
-            "clause_ids": [
-                Command.create({
-                    "sequence": clause.sequence, "clause_id": clause.clause_id.id,
-                    "name": clause.name, "body": clause.body,
-                })
-                for clause in self.clause_ids
-            ],
+            "clause_ids": [Command.create(clause._prepare_copy_vals()) for clause in self.clause_ids],
         }
 
     def _renew_automatically(self, silent):
@@ -325,13 +307,10 @@ class ClmContract(models.Model):
         return count
 
     def _check_move(self, target, act=None):
-        """A cancelled renewal or amendment comes back only while nothing else has taken its place."""
+        """A cancelled renewal comes back only while nothing else has taken its place."""
         res = super()._check_move(target, act)
-        if self.state == CANCELLED and target == DRAFT:
-            if self.previous_id:
-                self.previous_id._check_renewable()
-            if self.amends_id:
-                self.amends_id._check_amendable()
+        if self.state == CANCELLED and target == DRAFT and self.previous_id:
+            self.previous_id._check_renewable()
         return res
 
     def _set_state(self, target, pen=None, act=None, **vals):
@@ -356,151 +335,10 @@ class ClmContract(models.Model):
         return res
 
     def _close(self, reason, last_day, **vals):
-        """There is nothing left to decide. Amendments that are not in force yet end with their contract."""
+        """There is nothing left to decide."""
         res = super()._close(reason, last_day, **vals)
         self.activity_unlink(["clm.mail_activity_renewal"])
-        amendments = self.sudo().amendment_ids  # sudo: the owners may differ
-        for amendment in amendments:
-            if amendment.state in OPEN:
-                amendment.action_cancel()
-            elif amendment.state in BINDING:
-                amendment._close(reason, last_day)
         return res
-
-    # === AMENDMENT === #
-
-    def action_amend(self):
-        """Ask from when on, then draft the change."""
-        self.ensure_one()
-        return self.env["ir.actions.act_window"]._for_xml_id("clm.clm_contract_amend_action")
-
-    def action_extend(self):
-        """An extension is an amendment with another end date."""
-        return self.action_amend()
-
-    def _amend(self, date, end=None, reason=None):
-        """Draft a change of a contract in force: the same text and lines, to be edited, approved and signed.
-
-        :param date date: the first day of the change
-        :param end: the new last day of the contract; default: unchanged (the change is co-terminated)
-        :param reason: what it is about
-        :return: ``clm.contract`` in draft
-        :raise UserError: when the contract is not in force, or the date lies outside of it
-        """
-        self.ensure_one()
-        self.check_access("write")
-        self._check_amendable()
-        if date < self.date_start or (self.date_end and date > fields.Date.add(self.date_end, days=1)):
-            raise UserError(self.env._("An amendment begins within the term of the contract."))
-        end = end or self.date_end
-        if end != self.date_end and not self._is_end_movable(end):
-            raise UserError(self.env._(
-                "%(contract)s is renewed already by %(successor)s: its end can no longer be changed.",
-                contract=self.display_name, successor=self.next_id.display_name,
-            ))
-        amendment = self._unlocked().create({
-            **self._prepare_copy_vals(),
-            "title": reason or self.env._("Amendment to %(contract)s", contract=self.display_name),
-            "amends_id": self.id,
-            "date_start": date,
-            "date_end": end,
-            "term_months": self.term_months,
-            "minimum_months": self.minimum_months,
-            "obligation_ids": [],
-            "line_ids": [
-                Command.create(line._prepare_copy_vals(
-                    origin_line_id=line.id, date_start=line.date_start, date_end=line.date_end,
-                ))
-                for line in self.line_ids if not line._stops_before(date)
-            ],
-        })
-        return amendment.with_env(self.env)
-
-    def _check_amendable(self):
-        """:raise UserError: when the contract is not in force, terminated, or another amendment is not finished"""
-        self.ensure_one()
-        if self.amends_id:
-            raise UserError(self.env._("Amend the contract itself, not its amendment."))
-        if self.state not in BINDING:
-            raise UserError(self.env._(
-                "%(contract)s is not in force: edit it, or make a new contract.", contract=self.display_name,
-            ))
-        self._check_not_terminated()
-        unfinished = self.amendment_ids.filtered(lambda change: change.state not in (CLOSED, CANCELLED))
-        if unfinished:
-            raise UserError(self.env._(
-                "%(amendment)s is not finished. Conclude or cancel it first.", amendment=unfinished[0].display_name,
-            ))
-
-    def _apply_amendment(self):
-        """Bring a signed amendment into its contract, from its first day on.
-
-        Lines that changed end the day before and go on as new ones: what was charged before stays as it was.
-        """
-        self.ensure_one()
-        contract = self.amends_id.sudo()._unlocked()  # sudo: the other side's signature may be the last one
-        contract._lock()
-        if contract.state not in BINDING:
-            raise UserError(self.env._(
-                "%(contract)s is no longer in force: its amendment cannot be applied.", contract=contract.display_name,
-            ))
-        if contract.terminated_on and self.date_start > contract.date_end:
-            self._close("terminated", contract.date_end)
-            return
-        self._apply_lines(contract)
-        self._apply_terms(contract)
-        self._apply_clauses(contract)
-        self.obligation_ids.with_env(contract.env).contract_id = contract
-        contract._open_obligations()
-        contract._snapshot(note=self.env._("As amended by %(amendment)s", amendment=self.name))
-        contract.message_post(body=self.env._("Changed by %(amendment)s", amendment=self._get_html_link()))
-        self._close("applied", self.date_start)
-
-    def _apply_lines(self, contract):
-        eve = fields.Date.subtract(self.date_start, days=1)
-        running = contract.line_ids.filtered(lambda line: not line._stops_before(self.date_start))
-        kept = running.browse()
-        added = []
-        for line in self.line_ids:
-            old = line.origin_line_id.with_env(contract.env)
-            if old in running and old._agreed_values() == line._agreed_values():
-                kept |= old
-            else:
-                start = max(line.date_start or self.date_start, self.date_start)
-                added.append(Command.create(line._prepare_copy_vals(date_start=start, date_end=line.date_end)))
-        replaced = running - kept
-        unused = replaced.filtered(lambda line: (line.date_start or contract.date_start) > eve)
-        unused.unlink()  # never took effect
-        (replaced - unused).write({"date_end": eve})
-        contract.write({"line_ids": added})
-
-    def _apply_terms(self, contract):
-        if contract.terminated_on:  # ends when notice was given for; undoing that brings the amended end
-            contract.date_end_agreed = self.date_end
-        else:
-            contract._move_end(self.date_end)
-        contract.write({
-            "date_end": contract.date_end,
-            **{
-                name: self[name] for name in (
-                    "notice_count", "notice_unit", "renewal_policy", "renewal_limit", "renewal_months", "uplift",
-                    "minimum_months",
-                )
-            },
-        })
-
-    def _apply_clauses(self, contract):
-        old = contract.clause_ids.sorted(lambda clause: (clause.sequence, clause.id))
-        new = self.clause_ids.sorted(lambda clause: (clause.sequence, clause.id))
-        if [(c.name, c.body) for c in old] == [(c.name, c.body) for c in new]:
-            return
-        contract.clause_ids = [Command.clear()] + [
-            Command.create({
-                "sequence": clause.sequence, "clause_id": clause.clause_id.id,
-                "name": clause.name, "body": clause.body,
-            })
-            for clause in new
-        ]
 
 
 class ClmContractLine(models.Model):
@@ -514,8 +352,3 @@ class ClmContractLine(models.Model):
     def _stops_before(self, day):
         return bool(self.date_end and self.date_end < day)
 
-    def _agreed_values(self):
-        return (
-            self.product_id, self.name, self.quantity, self.price_unit, self.discount, self.tax_ids,
-            self.recurrence_interval, self.recurrence_unit, self.billing, self.date_start, self.date_end,
-        )

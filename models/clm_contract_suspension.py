@@ -122,7 +122,7 @@ class ClmContract(models.Model):
                 raise UserError(self.env._("%(contract)s is paused already.", contract=contract.display_name))
             if date_to and date_to < first:
                 raise UserError(self.env._("The pause ends before it begins. Correct one of the dates."))
-            if contract.suspension_ids.filtered(lambda pause: pause.date_to >= first):  # noqa: B023
+            if any(pause.date_to >= first for pause in contract.suspension_ids):
                 raise UserError(self.env._("%(contract)s was paused in these days already.",
                                            contract=contract.display_name))
             if first < contract.date_start or (contract.date_end and first > contract.date_end):

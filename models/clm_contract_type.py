@@ -24,7 +24,7 @@ class ClmContractType(models.Model):
     _inherit = ["clm.recurrence.mixin", "clm.door.mixin"]
     _order = "sequence, id"
     _clm_limits = TERM_LIMITS | {
-        "decide_days": (0, MAX_DAYS), "signature_days": (0, MAX_DAYS), "recurrence_interval": (1, MAX_DAYS),
+        "signature_days": (0, MAX_DAYS), "recurrence_interval": (1, MAX_DAYS),
     }
 
     name = fields.Char(required=True, translate=True)

@@ -235,6 +235,7 @@ class ClmContract(models.Model):
         :param str reason: a value of ``close_reason``
         :param date last_day: the last day in force
         """
+        self._open_obligations()  # what fell due in missed days was owed as well
         self._set_state(
             CLOSED, act="close", close_reason=reason, closed_on=last_day, closed_at=fields.Datetime.now(), **vals
         )
@@ -258,7 +259,7 @@ class ClmContract(models.Model):
         Odoo queues the mail: a mail server that is down never stops a contract.
         """
         template = self.env.ref(xmlid, raise_if_not_found=False)
-        if not template or self.env.context.get("clm_no_mail"):
+        if not template:
             return
         for contract in self:
             contract.message_subscribe(contract.partner_id.ids)

@@ -70,7 +70,7 @@ class ClmDueMixin(models.AbstractModel):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             _logger.info("Daily run: somebody else just changed %s", contract)
             return False
-        except Exception as error:
+        except Exception as error:  # whatever it is, it stands on the contract and stops nobody else
             _logger.warning("Daily run: %s of %s failed", method, self, exc_info=True)
             self._clm_keep_error(method, f"{error}".strip() or repr(error))
             return False
@@ -80,7 +80,7 @@ class ClmDueMixin(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 self._clm_contract()._record_error(message, self._clm_step_key(method)[1])
-        except Exception:
+        except Exception:  # the contract itself is broken: the log tells, and the others go on
             _logger.exception("Daily run: the error of %s could not be shown", self)
 
     def _clm_contract(self):

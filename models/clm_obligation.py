@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command, Domain
@@ -237,27 +239,24 @@ class ClmObligation(models.Model):
                 continue
             contract = first.contract_id
             horizon = fields.Date.add(contract._today(), days=HORIZON_DAYS)
-            number = last.get(first, 0) + 1
-            day = first._occurrence(number)
-            while day <= horizon and not first._is_over(day):
-                if day >= contract.activated_on:
+            upcoming = False
+            for number, day in first._occurrences(contract.activated_on):
+                if day > horizon:
+                    upcoming = fields.Date.subtract(day, days=HORIZON_DAYS)
+                    break
+                if number > last.get(first, 0):
                     vals_list.append({**first._prepare_occurrence_vals(), "date_due": day, "number": number})
-                number += 1
-                day = first._occurrence(number)
-            first._unlocked().next_open_on = (
-                False if first._is_over(day) else fields.Date.subtract(day, days=HORIZON_DAYS)
-            )
+            first._unlocked().next_open_on = upcoming
         self._unlocked().create(vals_list)
 
-    def _occurrence(self, number):
-        """:return: the due date of the n-th repetition, stepped from where the series began"""
-        return recurrence.step(
-            self.anchor_date or self.date_due, self.recurrence_unit,
-            self.recurrence_interval * (self.anchor_number + number),
+    def _occurrences(self, start):
+        """:return: pairs (number, due date) from a day on to the end of the contract, stepped from the series' start"""
+        self.ensure_one()
+        dates = recurrence.occurrences(
+            self.anchor_date or self.date_due, self.recurrence_unit, self.recurrence_interval,
+            start, self.contract_id.date_end or date.max,
         )
-
-    def _is_over(self, day):
-        return bool(self.contract_id.date_end and day > self.contract_id.date_end)
+        return ((number - self.anchor_number, day) for number, day in dates)
 
     def _prepare_copy_vals(self, start):
         """:return: values of a series in the renewal of its contract: it goes on as if nothing had happened

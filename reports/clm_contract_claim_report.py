@@ -65,7 +65,7 @@ class ClmClaimReport(models.Model):
                    t.days AS resolve_median,
                    t.days AS resolve_p90,
                    CASE WHEN t.answered <= claim.date_due THEN 1
-                        WHEN COALESCE(t.answered, t.today) > claim.date_due THEN 0 END AS in_time,
+                        WHEN COALESCE(t.answered, tz.today) > claim.date_due THEN 0 END AS in_time,
                    CASE WHEN claim.state != 'accepted' THEN 1 ELSE 0 END AS waiting,
                    CASE WHEN claim.state = 'escalated' THEN 1 ELSE 0 END AS escalated
             """,
@@ -78,17 +78,14 @@ class ClmClaimReport(models.Model):
             """
               FROM clm_claim claim
               JOIN clm_contract c ON c.id = claim.contract_id
-              JOIN res_company company ON company.id = c.company_id
-              LEFT JOIN res_partner place ON place.id = company.partner_id
-             CROSS JOIN LATERAL (SELECT COALESCE(company.lifecycle_tz, place.tz, 'UTC') AS zone) tz
+              %s
              CROSS JOIN LATERAL (
                    SELECT (claim.answered_at AT TIME ZONE 'UTC' AT TIME ZONE tz.zone)::date AS answered,
-                          (%s AT TIME ZONE 'UTC' AT TIME ZONE tz.zone)::date AS today,
                           CASE WHEN claim.state = 'accepted' THEN
                               EXTRACT(EPOCH FROM claim.closed_at - claim.date_open) / 86400 END AS days
                    ) t
             """,
-            self._now(),
+            self._from_contract(),
         )
 
     @api.model

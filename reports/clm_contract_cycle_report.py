@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..models.clm_contract import STATE_LABELS
-from ..tools.transitions import STATES
+from ..tools.transitions import OPEN, STATES
 
 
 class ClmContractCycleReport(models.Model):
@@ -155,7 +155,7 @@ class ClmContractCycleReport(models.Model):
                       FROM clm_contract_visit) stay
              GROUP BY contract_id
             """,
-            open=self.env["clm.contract"]._open_states(), now=self._now(),
+            open=tuple(OPEN), now=self._now(),
         )
 
     @api.model

@@ -65,7 +65,7 @@ class ClmObligationReport(models.Model):
                    CASE WHEN r.result = 'ontime' THEN 1 WHEN r.result IN ('late', 'missed') THEN 0 END AS on_time,
                    CASE WHEN r.result = 'missed' THEN 1 ELSE 0 END AS missed,
                    CASE WHEN r.result = 'waived' THEN 1 ELSE 0 END AS waived,
-                   CASE r.result WHEN 'late' THEN o.done_on - o.date_due WHEN 'missed' THEN t.day - o.date_due END
+                   CASE r.result WHEN 'late' THEN o.done_on - o.date_due WHEN 'missed' THEN tz.today - o.date_due END
                        AS days_late
             """,
             self._select_contract(),
@@ -77,19 +77,14 @@ class ClmObligationReport(models.Model):
             """
               FROM clm_obligation o
               JOIN clm_contract c ON c.id = o.contract_id
-              JOIN res_company company ON company.id = c.company_id
-              LEFT JOIN res_partner place ON place.id = company.partner_id
-             CROSS JOIN LATERAL (
-                   SELECT (%s AT TIME ZONE 'UTC' AT TIME ZONE COALESCE(company.lifecycle_tz, place.tz, 'UTC'))::date
-                       AS day
-                   ) t
+              %s
              CROSS JOIN LATERAL (
                    SELECT CASE WHEN o.state = 'done' AND o.done_on <= o.date_due THEN 'ontime'
                                WHEN o.state = 'done' THEN 'late'
-                               WHEN o.state = 'open' AND o.date_due < t.day THEN 'missed'
+                               WHEN o.state = 'open' AND o.date_due < tz.today THEN 'missed'
                                ELSE o.state END AS result
                    ) r
              WHERE c.state IN ('signed', 'active', 'closed')
             """,
-            self._now(),
+            self._from_contract(),
         )

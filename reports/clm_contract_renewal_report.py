@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..const import RENEWAL_POLICIES
+from ..tools.transitions import OPEN
 
 
 class ClmContractRenewalReport(models.Model):
@@ -134,7 +135,7 @@ class ClmContractRenewalReport(models.Model):
                AND c.state IN ('signed', 'active', 'closed')
             """,
             currency_table=self.env["res.currency"]._get_simple_currency_table(self.env.companies),
-            open=self.env["clm.contract"]._open_states(),
+            open=tuple(OPEN),
             due=self._yearly_value(SQL("c"), SQL("c.date_end")),
             final=self._yearly_value(SQL("s"), SQL("s.date_start")),
             rate=self._rate(SQL("c")),

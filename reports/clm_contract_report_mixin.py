@@ -31,6 +31,21 @@ class ClmContractReportMixin(models.AbstractModel):
         )
 
     @api.model
+    def _from_contract(self) -> SQL:
+        """:return: joins that give the company of the contract ``c``, its time zone ``tz.zone`` and its ``tz.today``"""
+        return SQL(
+            """
+              JOIN res_company company ON company.id = c.company_id
+              LEFT JOIN res_partner place ON place.id = company.partner_id
+             CROSS JOIN LATERAL (
+                   SELECT z.zone, (%s AT TIME ZONE 'UTC' AT TIME ZONE z.zone)::date AS today
+                     FROM (SELECT COALESCE(company.lifecycle_tz, place.tz, 'UTC') AS zone) z
+                   ) tz
+            """,
+            self._now(),
+        )
+
+    @api.model
     def _now(self):
         """:return: the present, naive UTC; stays that are not over last until then"""
         return fields.Datetime.now()

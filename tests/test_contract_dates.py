@@ -69,6 +69,25 @@ class TestContractTerms(ContractDaysCase):
                 self.assertEqual(contract.date_notice, day(deadline))
                 self.assertEqual(contract.date_act_by, day(deadline) - timedelta(days=30))
 
+    def test_type_that_changes_moves_no_deadline_of_its_contracts(self):
+        contract = self._draft(date_start=day("2026-01-01"))
+        before = contract.date_act_by
+        self.calendar_type.decide_days += 15
+        self.env.flush_all()
+        self.assertEqual(contract.date_act_by, before)
+        contract.decide_days += 15
+        self.assertEqual(contract.date_act_by, before - timedelta(days=15))
+
+    def test_notice_as_long_as_the_term_is_legal(self):
+        for start, months in (("2026-01-30", 1), ("2026-01-31", 1), ("2024-02-29", 12), ("2025-11-30", 3)):
+            with self.subTest(start=start, months=months):
+                contract = self._draft(
+                    date_start=day(start), term_months=months, notice_count=months, notice_unit="month"
+                )
+                self.assertEqual(contract.notice_count, months)
+                with self._refuse("notice period .* longer than its term"):
+                    contract.notice_count += 1
+
     def test_open_ended_contract_has_no_deadlines(self):
         contract = self._draft(term_months=0, notice_count=3)
         self.assertFalse(contract.date_end or contract.date_notice or contract.date_act_by)

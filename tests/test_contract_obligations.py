@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from ..tools import recurrence
 from .contract_days import ContractDaysCase, day
 
 
@@ -391,6 +392,16 @@ class TestObligationSeries(ObligationCase):
         duty = self._create_with_duty("2026-01-31")
         self.assertFalse(duty.contract_id._renew().obligation_ids)
 
+    def test_what_fell_due_in_missed_days_before_the_end_is_owed(self):
+        contract = self._create_running("2026-01-01", term_months=6, renewal_policy="none", obligation_ids=[
+            self._duty("2026-01-31", recurrence_unit="month"),
+        ])
+        self.run_on("2026-12-01")
+        self.assertEqual(contract.close_reason, "expired")
+        self.assertEqual(self._dues(contract, "open"), [
+            "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30",
+        ])
+
     @settings(
         max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -415,7 +426,7 @@ class TestObligationSeries(ObligationCase):
         chain = self._chain(contract)
         dues = [due for due in self._dues(chain, "open") if due <= str(last)]
         expected, number = [], 0
-        while (due := first._occurrence(number)) <= last:
+        while (due := recurrence.step(first.date_due, unit, interval * number)) <= last:
             expected.append(str(due))
             number += 1
         self.assertEqual(dues, expected)

@@ -121,9 +121,10 @@ class TestContractScreens(ScreenCase):
     def test_kanban_shows_the_whole_way_and_ends_only_where_some_are(self):
         contract = self._create_contract()
         Contract = self.env["clm.contract"].with_user(self.viewer).with_context(read_group_expand=True)
-        states = lambda domain: [  # noqa: E731
-            group["state"] for group in Contract.web_read_group(domain, ["state"], [])["groups"]
-        ]
+
+        def states(domain):
+            return [group["state"] for group in Contract.web_read_group(domain, ["state"], [])["groups"]]
+
         way = ["draft", "negotiation", "approval", "signature", "signed", "active"]
         self.assertEqual(states([("id", "=", contract.id)]), way)
         contract.action_cancel()

@@ -51,11 +51,8 @@ class ClmContractOwner(models.TransientModel):
 
     def _hand_over_activities(self, contracts):
         approval = self.env.ref("clm.mail_activity_approval")
+        owners = {contract.id: contract.user_id for contract in contracts}
         # sudo: whoever may change the owner may hand over what that owner had to do
-        activities = contracts.sudo().activity_ids.filtered(
-            lambda activity: activity.activity_type_id != approval
-        )
-        for contract in contracts:
-            activities.filtered(
-                lambda activity: activity.res_id == contract.id and activity.user_id == contract.user_id  # noqa: B023
-            ).write({"user_id": self.user_id.id})
+        contracts.sudo().activity_ids.filtered(
+            lambda activity: activity.activity_type_id != approval and activity.user_id == owners[activity.res_id]
+        ).write({"user_id": self.user_id.id})

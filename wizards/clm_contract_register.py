@@ -4,7 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 
 from ..const import DIRECTIONS
-from ..tools.transitions import ACTIVE, CLOSED, SIGNED
+from ..tools.transitions import ACTIVE, CLOSED, OPEN, SIGNED
 
 
 class ClmContractRegister(models.TransientModel):
@@ -94,7 +94,7 @@ class ClmContractRegister(models.TransientModel):
         return {
             "binding": Domain("state", "in", (SIGNED, ACTIVE, CLOSED)),
             "active": Domain("state", "=", ACTIVE),
-            "open": Domain("state", "in", self.env["clm.contract"]._open_states()),
+            "open": Domain("state", "in", tuple(OPEN)),
             "all": Domain("state", "!=", "cancelled"),
         }[self.states]
 

@@ -110,20 +110,12 @@ class ClmContractRenewLine(models.TransientModel):
             if line.problem or not contract.date_end:
                 line.update({"new_start": False, "new_end": False, "new_mrr": 0.0})
                 continue
-            start = fields.Date.add(contract.date_end, days=1)
-            draft = self.env["clm.contract"].new({
-                "previous_id": contract.id, "date_start": start, "term_months": line.months,
-                "renewal_policy": "manual",
-            })
-            goes_on = contract.line_ids.filtered(
-                lambda item: item.recurrence_unit != "once" and not item._stops_before(start)  # noqa: B023
-            )
             line.update({
-                "new_start": start,
-                "new_end": draft._end_of_term(line.months),
+                "new_start": fields.Date.add(contract.date_end, days=1),
+                "new_end": contract._end_of_renewal(line.months),
                 "new_mrr": contract.currency_id.round(sum(
                     item.monthly_amount * item._raised_price(line.uplift) / item.price_unit
-                    for item in goes_on if item.price_unit
+                    for item in contract._lines_to_renew() if item.price_unit
                 )),
             })
 
