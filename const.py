@@ -36,6 +36,37 @@ RENEWAL_POLICIES = [
 NOTICE_UNITS = [("day", "Days"), ("month", "Months")]
 RECURRENCE_UNITS = [("day", "Days"), ("week", "Weeks"), ("month", "Months"), ("year", "Years"), ("once", "Once")]
 BILLING = [("advance", "In advance"), ("arrears", "In arrears")]
+BILLING_MODES = [
+    ("auto", "Automatically"),
+    ("manual", "By hand"),
+    ("none", "Not from here"),
+]
+INSTALLMENT_KINDS = [("charge", "Charge"), ("credit", "Credit")]
+INSTALLMENT_STATES = [
+    ("planned", "Planned"),
+    ("due", "Due"),
+    ("invoiced", "Invoiced"),
+    ("credited", "Credited"),
+    ("skipped", "Skipped"),
+]
+PRORATIONS = [
+    ("days", "By actual days"),
+    ("days30", "By days, a month has 30"),
+    ("none", "Not at all: a period that has begun is charged whole"),
+]
+BILLING_GROUPINGS = [
+    ("contract", "One invoice per contract and date"),
+    ("customer", "One invoice per customer and date"),
+]
+MRR_KINDS = [
+    ("new", "New"),
+    ("reactivation", "Reactivation"),
+    ("expansion", "Expansion"),
+    ("contraction", "Contraction"),
+    ("churn", "Churn"),
+    ("transfer", "Renewed unchanged"),
+    ("fx", "Exchange rate"),
+]
 SIGNATURES = [
     ("both", "Both sides"),
     ("them", "The other party only"),

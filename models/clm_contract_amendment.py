@@ -135,10 +135,12 @@ class ClmContract(models.Model):
                 kept |= old
             else:
                 start = max(line.date_start or self.date_start, self.date_start)
-                added.append(Command.create(line._prepare_copy_vals(date_start=start, date_end=line.date_end)))
+                added.append(Command.create(line._prepare_copy_vals(
+                    date_start=start, date_end=line.date_end, **line._periods_of(old, start, eve),
+                )))
         replaced = running - kept
-        unused = replaced.filtered(lambda line: (line.date_start or contract.date_start) > eve)
-        unused.unlink()  # never took effect
+        unused = replaced.filtered(lambda line: line._never_took_effect(eve))
+        unused.unlink()
         (replaced - unused).write({"date_end": eve})
         contract.write({"line_ids": added})
 
@@ -167,6 +169,20 @@ class ClmContract(models.Model):
 
 class ClmContractLine(models.Model):
     _inherit = "clm.contract.line"
+
+    def _periods_of(self, old, start, eve):
+        """:return: values that make this line go on with the billing periods of the one that it replaces"""
+        same = old and (old.recurrence_unit, old.recurrence_interval, old.billing) == (
+            self.recurrence_unit, self.recurrence_interval, self.billing)
+        if not same or self.recurrence_unit == "once" or old._stops_before(start):
+            return {"anchor_date": start}
+        before = old.replaces_id if old._never_took_effect(eve) else old
+        return {"anchor_date": old.anchor_date, "replaces_id": before.id}
+
+    def _never_took_effect(self, eve):
+        """:return: whether a line that is replaced after a day had not begun until then, nor was billed"""
+        self.ensure_one()
+        return (self.date_start or self.contract_id.date_start) > eve and not self._is_billed()
 
     def _agreed_values(self):
         return (

@@ -5,6 +5,9 @@ from odoo.fields import Domain
 from ..tools.transitions import ACTIVE, CLOSED, OPEN, SIGNATURE, SIGNED
 from .clm_contract_risk import YEARLY_VALUES
 
+#: errors of other runs, which remove them themselves
+OTHER_RUNS = frozenset({"billing", "mrr"})
+
 
 class ClmContract(models.Model):
     """The daily run: what is due, nobody else; after missed days everything once; one error stops nobody else."""
@@ -185,9 +188,19 @@ class ClmContract(models.Model):
             ("company_id", "=", self.env.company.id), ("cron_error", "!=", False),
         ]):
             errors = contract.cron_errors or {}
-            left = {step: message for step, message in errors.items() if (contract.id, step) in failed}
+            left = {
+                step: message for step, message in errors.items()
+                if step in OTHER_RUNS or (contract.id, step) in failed
+            }
             if left != errors:
                 contract._show_errors(left)
+
+    def _drop_error(self, step):
+        """Remove the error of a step that succeeded."""
+        for contract in self:
+            errors = contract.sudo().cron_errors or {}  # sudo: see _show_errors
+            if step in errors:
+                contract._show_errors({key: message for key, message in errors.items() if key != step})
 
     def _show_errors(self, errors):
         # sudo: the step of a signature by the other side may fail as well

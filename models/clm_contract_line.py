@@ -11,7 +11,7 @@ class ClmContractLine(models.Model):
 
     _name = "clm.contract.line"
     _description = "Contract Line"
-    _inherit = ["clm.contract.content.mixin", "clm.recurrence.mixin", "clm.due.mixin"]
+    _inherit = ["clm.contract.content.mixin", "clm.recurrence.mixin", "clm.due.mixin", "analytic.mixin"]
     _order = "contract_id, sequence, id"
     _rec_name = "name"
     _check_company_auto = True
@@ -48,6 +48,14 @@ class ClmContractLine(models.Model):
     )
     date_start = fields.Date("From", help="Empty: from the start of the contract.")
     date_end = fields.Date("Until", help="The last day. Empty: to the end of the contract.")
+    anchor_date = fields.Date(
+        "Periods From", compute="_compute_anchor_date", store=True, readonly=False,
+        help="Billing periods are counted from this day; one that is broken by a start or an end is charged in part.",
+    )
+    replaces_id = fields.Many2one(
+        "clm.contract.line", readonly=True, copy=False, index="btree_not_null", ondelete="set null",
+        help="The line whose billing periods this one goes on with, since an amendment.",
+    )
     sale_line_id = fields.Many2one(
         "sale.order.line", copy=False, index="btree_not_null", string="Order Line", ondelete="set null",
     )
@@ -65,6 +73,9 @@ class ClmContractLine(models.Model):
     yearly_amount = fields.Monetary("Per Year", compute="_compute_amounts", store=True, help="Without taxes.")
     total_amount = fields.Monetary(
         "Over the Term", compute="_compute_amounts", store=True, help="Without an end date: of one year."
+    )
+    discount_amount = fields.Monetary(
+        compute="_compute_amounts", store=True, help="What the discount takes off per billing period, without taxes.",
     )
     ended = fields.Boolean(compute="_compute_amounts", store=True, help="Set once its own last day has passed.")
 
@@ -110,6 +121,17 @@ class ClmContractLine(models.Model):
             )
             line.tax_ids = position.map_tax(taxes._filter_taxes_by_company(contract.company_id))
 
+    @api.depends("date_start", "contract_id.date_start", "recurrence_interval", "recurrence_unit")
+    def _compute_anchor_date(self):
+        for line in self:
+            line.anchor_date = line.date_start or line.contract_id.date_start
+
+    @api.depends("contract_id.analytic_account_id")
+    def _compute_analytic_distribution(self):
+        for line in self:
+            account = line.contract_id.analytic_account_id
+            line.analytic_distribution = line.analytic_distribution or (account and {str(account.id): 100.0}) or False
+
     @api.depends("contract_id.type_id")
     def _compute_recurrence(self):
         for line in self:
@@ -132,10 +154,18 @@ class ClmContractLine(models.Model):
                 price, currency, line.quantity, product=line.product_id, partner=contract.partner_id
             )
             line.price_subtotal = taxes["total_excluded"]
+            line.discount_amount = line._full_amount() - taxes["total_excluded"] if line.discount else 0.0
             line.ended = bool(line.date_end and contract.company_id and line.date_end < contract._today())
             line.monthly_amount = line._recurring_amount(taxes["total_excluded"], 1)
             line.yearly_amount = line._recurring_amount(taxes["total_excluded"], 12)
             line.total_amount = line._total_amount(taxes["total_excluded"])
+
+    def _full_amount(self):
+        """:return: the amount of a period without the discount"""
+        return self.tax_ids.compute_all(
+            self.price_unit, self.contract_id.currency_id, self.quantity,
+            product=self.product_id, partner=self.contract_id.partner_id,
+        )["total_excluded"]
 
     def _recurring_amount(self, amount, months):
         """:return: what falls on so many months, rounded once"""
@@ -214,5 +244,6 @@ class ClmContractLine(models.Model):
             "recurrence_interval": self.recurrence_interval,
             "recurrence_unit": self.recurrence_unit,
             "billing": self.billing,
+            "analytic_distribution": self.analytic_distribution,
             **changes,
         }

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import float_round
 
-from ..tools import recurrence
+from ..tools import recurrence, schedule
 from ..tools.transitions import ACTIVE, CANCELLED, DRAFT, EDITABLE, SIGNED
 
 
@@ -233,6 +233,7 @@ class ClmContract(models.Model):
                 Command.create(line._prepare_copy_vals(
                     price_unit=line._raised_price(uplift), date_end=line.date_end,
                     date_start=line.date_start if line.date_start and line.date_start > start else False,
+                    anchor_date=line._anchor_of_renewal(start),
                 ))
                 for line in self._lines_to_renew()
             ],
@@ -348,6 +349,14 @@ class ClmContractLine(models.Model):
         """:return: the price after an increase of so many percent, rounded like prices are"""
         digits = self.env["decimal.precision"].precision_get("Product Price")
         return float_round(self.price_unit * (1 + uplift / 100), precision_digits=digits)
+
+    def _anchor_of_renewal(self, start):
+        """:return: where the periods of a renewal are counted from: as before, if one of them begins with it"""
+        anchor = self.anchor_date or self.contract_id.date_start
+        if self.date_start and self.date_start > start:
+            return anchor
+        whole = next(schedule.periods(anchor, self.recurrence_unit, self.recurrence_interval, start, start))[0] == start
+        return anchor if whole else start
 
     def _stops_before(self, day):
         return bool(self.date_end and self.date_end < day)

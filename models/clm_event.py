@@ -56,7 +56,7 @@ class ClmEvent(models.Model):
         "account.move": [
             "partner_id", "state", "move_type", "invoice_date", "amount_untaxed_signed", "company_id", "name",
         ],
-        "account.move.line": ["move_id", "sale_line_ids"],
+        "account.move.line": ["move_id", "sale_line_ids", "clm_contract_id"],
         "clm.stage.change": ["partner_id", "date", "stage_id", "pin", "origin", "user_id", "reason"],
         "res.company": ["currency_id", "lifecycle_tz"],
     }
@@ -274,8 +274,9 @@ class ClmEvent(models.Model):
                 FROM account_move m JOIN %s p ON p.id = m.partner_id
                 WHERE m.state = 'posted'
                   AND (m.move_type = 'out_refund' OR (m.move_type IN ('out_invoice', 'out_receipt') AND %s))
+                  AND NOT %s
                 """,
-                partners, self._event_invoice_is_purchase(),
+                partners, self._event_invoice_is_purchase(), self._event_invoice_is_contract(),
             ),
             "account.move", SQL("m.id"), self._event_invoice_date(),
             (SQL("m.amount_untaxed_signed < 0"), "refund", "invoice"), SQL("m.company_id"), offset=32,
@@ -293,6 +294,14 @@ class ClmEvent(models.Model):
                 WHERE ml.move_id = m.id
             )
             """
+        )
+
+    @api.model
+    def _event_invoice_is_contract(self):
+        """:return: SQL condition on the invoice ``m``: it bills, or credits, a contract, which makes events of its own
+        """
+        return SQL(
+            "EXISTS (SELECT FROM account_move_line ml WHERE ml.move_id = m.id AND ml.clm_contract_id IS NOT NULL)"
         )
 
     @api.model

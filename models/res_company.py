@@ -2,6 +2,8 @@ from odoo import api, fields, models
 
 from odoo.addons.base.models.res_partner import _tz_get
 
+from ..const import BILLING_GROUPINGS, PRORATIONS
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -13,10 +15,30 @@ class ResCompany(models.Model):
         " Empty: the time zone of the company's contact, or UTC.",
     )
 
+    clm_billing_horizon = fields.Integer(
+        "Billing Horizon", default=12, required=True, help="Months for which the billing schedule is made ahead.",
+    )
+    clm_billing_proration = fields.Selection(
+        PRORATIONS, "Broken Periods", default="days", required=True,
+        help="How a period is charged that begins or ends in the middle.",
+    )
+    clm_billing_grouping = fields.Selection(BILLING_GROUPINGS, "Invoices per", default="contract", required=True)
+    clm_billing_post = fields.Boolean("Post Invoices", help="Otherwise the billing run leaves drafts to be checked.")
+    clm_billing_send = fields.Boolean("Send Invoices", help="By mail, once they are posted.")
+    clm_mrr_closed_on = fields.Date(
+        readonly=True, help="The last month end at which contracts in foreign currencies were valued.",
+    )
+
+    _check_clm_billing_horizon = models.Constraint(
+        "CHECK (clm_billing_horizon BETWEEN 1 AND 120)", "The billing horizon is 1 to 120 months.",
+    )
+
     def write(self, vals):
         res = super().write(vals)
         if "lifecycle_tz" in vals:
             self.env["clm.lifecycle.engine"]._enqueue_all()
+        if vals.keys() & {"clm_billing_horizon", "clm_billing_proration"}:
+            self.env["clm.contract"]._extend_soon(self)
         return res
 
     @api.model

@@ -10,6 +10,11 @@ class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
     lifecycle_tz = fields.Selection(related="company_id.lifecycle_tz", readonly=False)
+    clm_billing_horizon = fields.Integer(related="company_id.clm_billing_horizon", readonly=False)
+    clm_billing_proration = fields.Selection(related="company_id.clm_billing_proration", readonly=False)
+    clm_billing_grouping = fields.Selection(related="company_id.clm_billing_grouping", readonly=False)
+    clm_billing_post = fields.Boolean(related="company_id.clm_billing_post", readonly=False)
+    clm_billing_send = fields.Boolean(related="company_id.clm_billing_send", readonly=False)
     lifecycle_customer_domain = fields.Char(
         "Who Has a Lifecycle",
         config_parameter=CUSTOMER_DOMAIN,

@@ -1,4 +1,5 @@
 from . import test_bad_input
+from . import test_billing_run
 from . import test_browser
 from . import test_cdnow
 from . import test_concurrency

@@ -112,6 +112,20 @@ def occurrences(anchor: date, unit: str, interval: int, first: date, last: date)
     return ((k, day) for k, day in dates if first <= day <= last)
 
 
+def step_number(anchor: date, unit: str, interval: int, day: date) -> int:
+    """Give the number k of the period that a day is in: anchor + k * interval is its first day.
+
+    :param anchor: first day of period number 0; those before it have negative numbers
+    :param unit: as of ``step``
+    :param interval: units in a period, at least 1
+    :raise ValueError: if the unit is unknown or the interval is below 1
+    :raise OverflowError: if the period begins before the year 1
+    """
+    _at_least(1, interval, "interval")
+    number = _whole_steps(anchor, unit, interval, day)
+    return number if step(anchor, unit, number * interval) <= day else number - 1
+
+
 def unit_months(unit: str, count: int) -> float:
     """Give the length of some units in months of 30.4375 days.
 

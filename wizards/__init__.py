@@ -2,6 +2,8 @@ from . import base_partner_merge
 from . import clm_contract_wizard
 from . import clm_contract_amend
 from . import clm_contract_delegate
+from . import clm_contract_index
+from . import clm_contract_index_line
 from . import clm_contract_owner
 from . import clm_contract_paper
 from . import clm_contract_redline
@@ -10,6 +12,7 @@ from . import clm_contract_renew
 from . import clm_contract_sign
 from . import clm_contract_suspend
 from . import clm_contract_terminate
+from . import clm_installment_skip
 from . import clm_policy_preview
 from . import clm_policy_preview_move
 from . import clm_policy_preview_stage

@@ -22,4 +22,8 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         ))
         res = super()._update_foreign_keys(src_partners, dst_partner)
         self.env["clm.queue"]._push({*dst_partner.ids, *dst_partner.commercial_partner_id.ids})
+        self.env.invalidate_all()
+        self.env["clm.contract"].with_context(active_test=False).search([
+            ("commercial_partner_id", "=", dst_partner.commercial_partner_id.id),
+        ])._mrr_changed()  # one customer now: what was new twice is new once
         return res

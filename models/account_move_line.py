@@ -1,0 +1,40 @@
+from odoo import api, fields, models
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    clm_contract_id = fields.Many2one(
+        "clm.contract", "Contract", readonly=True, copy=False, ondelete="set null", index="btree_not_null",
+        groups="clm.group_viewer,account.group_account_readonly,account.group_account_invoice",
+        help="The contract that this line bills.",
+    )
+    clm_installment_id = fields.Many2one(
+        "clm.installment", "Installment", readonly=True, copy=False, ondelete="set null", index="btree_not_null",
+        groups="clm.group_viewer,account.group_account_readonly,account.group_account_invoice",
+    )
+
+    def _copy_data_extend_business_fields(self, values):
+        """A credit note, and the invoice that replaces a corrected one, speak of the same installment."""
+        super()._copy_data_extend_business_fields(values)
+        line = self.sudo()  # sudo: whoever may reverse an invoice keeps its links
+        values.update(clm_contract_id=line.clm_contract_id.id, clm_installment_id=line.clm_installment_id.id)
+
+    def _clm_is_reversal(self):
+        """:return: whether this line takes back what another line billed"""
+        self.ensure_one()
+        return bool(self.move_id.reversed_entry_id)
+
+    def unlink(self):
+        # sudo: rows are written by their doors alone
+        rows = self.sudo().clm_installment_id
+        res = super().unlink()
+        if rows:
+            rows._sync_with_invoices()
+        return res
+
+    @api.model
+    def _clm_rows_of_moves(self, moves):
+        """:return: ``clm.installment`` that these invoices bill or credit, in one query"""
+        # sudo: see above
+        return self.env["clm.installment"].sudo().search([("move_line_ids.move_id", "in", moves.ids)])
