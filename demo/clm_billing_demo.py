@@ -34,15 +34,20 @@ class ClmDemo(models.AbstractModel):
         """Let more than a year pass."""
         self._load_contracts()
         company = self.env.company
-        if company.chart_template:
+        if self._may_invoice(company):
             company.clm_billing_post = True
             self._load_invoices()
         else:
-            _logger.info("%s has no chart of accounts: no demo invoices", company.name)
+            _logger.info("%s has no chart of accounts, or lacks a journal: no demo invoices", company.name)
         self._contract("studio").action_terminate(
             self.env.ref("clm.close_reason_price"), self._ago(days=20), agreed=True,
         )
-        self._contract("hotel")._mrr_changed()
+
+    @api.model
+    def _may_invoice(self, company):
+        """:return: whether the books of the company are ready for invoices, bills and payments"""
+        journals = self.env["account.journal"].search([("company_id", "=", company.id)])
+        return bool(company.chart_template) and {"sale", "purchase", "bank"} <= set(journals.mapped("type"))
 
     @api.model
     def _contract(self, name):
@@ -58,11 +63,12 @@ class ClmDemo(models.AbstractModel):
     def _load_contracts(self):
         self._load_currency(self._contract("shipping"))
         for name, signer in SIGNERS.items():
+            self._contract(name).action_negotiate()  # since then it can be seen in the portal
             self._conclude(self._contract(name), signer)
         logistics = self._contract("logistics")
-        self._change(logistics, self._ago(months=9), 14, self.env._("Four more seats"))
+        self._change(logistics, self._ago(months=9), 11, self.env._("Three more seats"))
         self.env["clm.contract"]._cron_daily()  # what ended since is renewed or expired
-        self._change(logistics.next_id, self._ago(months=3), 11, self.env._("Three seats fewer"))
+        self._change(logistics.next_id, self._ago(months=3), 9, self.env._("Two seats fewer"))
 
     def _conclude(self, contract, signer):
         contract._sign_on_paper("signed.pdf", SCAN, "Mitchell Admin", signer, contract.date_start - timedelta(days=7))

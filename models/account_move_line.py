@@ -6,13 +6,23 @@ class AccountMoveLine(models.Model):
 
     clm_contract_id = fields.Many2one(
         "clm.contract", "Contract", readonly=True, copy=False, ondelete="set null", index="btree_not_null",
+        check_company=True,
         groups="clm.group_viewer,account.group_account_readonly,account.group_account_invoice",
         help="The contract that this line bills.",
     )
     clm_installment_id = fields.Many2one(
         "clm.installment", "Installment", readonly=True, copy=False, ondelete="set null", index="btree_not_null",
+        check_company=True,
         groups="clm.group_viewer,account.group_account_readonly,account.group_account_invoice",
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        if not self.env.context.get("clm_billing") and any(vals.get("clm_installment_id") for vals in vals_list):
+            # the invoice that replaces a corrected one; sudo: rows are written by their doors alone
+            lines.sudo().clm_installment_id._sync_with_invoices()
+        return lines
 
     def _copy_data_extend_business_fields(self, values):
         """A credit note, and the invoice that replaces a corrected one, speak of the same installment."""

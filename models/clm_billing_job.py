@@ -25,9 +25,9 @@ class ClmBillingEngine(models.AbstractModel):
 
         :return: list of the jobs
         """
-        self._prepare_schedule(company, date)
+        domain = self._prepare_schedule(company, date)
         jobs = []
-        for batch in split_every(BATCH_SIZE, self._keys(self._due_domain(company, date))):
+        for batch in split_every(BATCH_SIZE, self._keys(domain)):
             key = sha256(f"{company.id} {date} {list(batch)}".encode()).hexdigest()
             jobs.append(self.with_delay(
                 identity_key=f"clm-billing-{key}",

@@ -10,6 +10,9 @@ class ClmContractContentMixin(models.AbstractModel):
     _description = "Content of a Contract"
     _inherit = "clm.door.mixin"
 
+    # what is not agreed with the other party, and may change at any time
+    _clm_free_fields = frozenset()
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
@@ -21,6 +24,8 @@ class ClmContractContentMixin(models.AbstractModel):
 
     def write(self, vals):
         self._check_doors(vals)
+        if vals.keys() <= self._clm_free_fields:
+            return super().write(vals)
         contracts = self.contract_id
         contracts._check_editable(self._clm_content_field())
         res = super().write(vals)

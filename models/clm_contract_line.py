@@ -15,6 +15,7 @@ class ClmContractLine(models.Model):
     _order = "contract_id, sequence, id"
     _rec_name = "name"
     _check_company_auto = True
+    _clm_free_fields = frozenset({"analytic_distribution"})
 
     contract_id = fields.Many2one("clm.contract", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True, precompute=True)

@@ -8,7 +8,12 @@ from .clm_installment import OPEN_ROWS
 
 #: A schedule is made for so many days more than the horizon, and extended that much later.
 SLACK_DAYS = 31
-LOCKED_FIELDS = ("kind", "period_start", "period_end", "amount", "state", "revision")
+#: what was not billed, or is taken back: it is neither charged nor credited any more, unless somebody asks for it
+SETTLED = ("skipped", "credited")
+ROW_FIELDS = (
+    "line_id", "kind", "state", "period_start", "period_end", "date_planned", "share", "amount", "discount_amount",
+    "revision", "to_confirm", "confirmed_on", "currency_id",
+)
 
 
 class ClmContract(models.Model):
@@ -53,7 +58,7 @@ class ClmContract(models.Model):
         """
         contracts = self.sudo()  # sudo: rows are written by this door alone
         rows = self.env["clm.installment"].sudo().search_fetch(
-            [("contract_id", "in", contracts.ids)], [*LOCKED_FIELDS, "line_id", "date_planned", "confirmed_on"],
+            [("contract_id", "in", contracts.ids)], ROW_FIELDS,
         ).grouped("line_id")
         created, removed = [], self.env["clm.installment"].sudo()
         for contract in contracts:
@@ -189,7 +194,7 @@ class ClmContractLine(models.Model):
             [
                 schedule.Row(
                     row.kind, row.period_start, row.period_end, Decimal(str(row.amount)),
-                    settled=row.kind == schedule.CREDIT and row.state == "skipped",
+                    settled=row.state in SETTLED,
                 )
                 for row in locked
             ],
@@ -216,6 +221,11 @@ class ClmContractLine(models.Model):
 
 class ClmInstallment(models.Model):
     _inherit = "clm.installment"
+
+    def _is_settled(self):
+        """:return: whether a billed row is out of the account: never charged, or taken back by its own credit note"""
+        self.ensure_one()
+        return self.state == "skipped" or (self.kind == schedule.CHARGE and self.state == "credited")
 
     def _has_value(self, name, value):
         field = self._fields[name]

@@ -23,16 +23,16 @@ class ClmInstallment(models.Model):
             contract.client_order_ref, contract if per_contract else None,
         )
 
-    def _prepare_move_vals(self):
+    def _prepare_move_vals(self, journal):
         """Hook: values of the invoice that bills these rows, all of one key.
 
+        :param journal: ``account.journal``
         :raise UserError: naming what the books lack
         """
         contracts = self.contract_id
         contract = contracts[0]
         refund = contract.currency_id.compare_amounts(sum(self.mapped("amount")), 0) < 0
         supplier = contract.direction == "supplier"
-        journal = contract.journal_id or self._default_journal(supplier, contract.currency_id)
         move_type = ("in_" if supplier else "out_") + ("refund" if refund else "invoice")
         partner = contract.partner_invoice_id or contract.partner_id
         return {
@@ -52,20 +52,6 @@ class ClmInstallment(models.Model):
                 for row in self.sorted(lambda row: (row.contract_id.id, row.line_id.sequence, row.line_id.id, row.id))
             ],
         }
-
-    def _default_journal(self, supplier, currency):
-        """:return: ``account.journal``; :raise UserError: when the company has none"""
-        company = self.company_id
-        journals = self.env["account.journal"].search([
-            ("company_id", "parent_of", company.ids), ("type", "=", "purchase" if supplier else "sale"),
-            ("active", "=", True),
-        ])
-        journal = journals.filtered(lambda journal: journal.currency_id == currency)[:1] or journals[:1]
-        if not journal:
-            raise UserError(self.env._(
-                "%(company)s has no journal for these invoices. Make one in Invoicing.", company=company.name,
-            ))
-        return journal
 
     def _prepare_move_line_vals(self, sign, journal):
         """Hook: values of the invoice line of one row.

@@ -14,3 +14,9 @@ from . import clm_contract_renewal_report
 from . import clm_contract_visit_report
 from . import res_partner
 from . import sale_report
+from . import clm_billing_report_mixin
+from . import clm_billing_report
+from . import clm_billing_documents
+from . import clm_deferred_report
+from . import clm_mrr_report
+from . import clm_margin_report

@@ -148,30 +148,33 @@ class ClmBillingReport(models.Model):
         """The rate of an installment is that of its documents: what is settled in its currency is so in every one."""
         return SQL(
             """
-            SELECT key,
-                   BOOL_OR(counts) AS counts,
-                   SUM(invoiced) AS invoiced,
-                   SUM(invoiced_value) AS invoiced_value,
-                   SUM(credited + given) AS credited,
-                   SUM(credited_value + v.given) AS credited_value,
-                   SUM(collected) AS collected,
+            SELECT p.key,
+                   BOOL_OR(p.counts) AS counts,
+                   SUM(p.invoiced) AS invoiced,
+                   SUM(p.invoiced_value) AS invoiced_value,
+                   SUM(p.credited + p.given) AS credited,
+                   SUM(v.credited) AS credited_value,
+                   SUM(p.collected) AS collected,
                    SUM(v.collected) AS collected_value,
-                   SUM(drafted) AS drafted,
-                   SUM(drafted_value) AS drafted_value,
-                   SUM(outstanding) FILTER (WHERE invoice_date_due < as_of) AS overdue,
-                   SUM(invoiced_value - credited_value - v.given - v.collected) FILTER (WHERE invoice_date_due < as_of)
+                   SUM(p.drafted) AS drafted,
+                   SUM(p.drafted_value) AS drafted_value,
+                   SUM(p.outstanding) FILTER (WHERE p.invoice_date_due < p.as_of) AS overdue,
+                   SUM(p.invoiced_value - v.credited - v.collected) FILTER (WHERE p.invoice_date_due < p.as_of)
                        AS overdue_value,
-                   MIN(invoice_date_due) FILTER (WHERE outstanding != 0) AS date_due
-              FROM paid_item
+                   MIN(p.invoice_date_due) FILTER (WHERE p.outstanding != 0) AS date_due
+              FROM paid_item p
              CROSS JOIN LATERAL (
-                   SELECT COALESCE(invoiced_value / NULLIF(invoiced, 0), credited_value / NULLIF(credited, 0), 1) AS rate
+                   SELECT COALESCE(p.invoiced_value / NULLIF(p.invoiced, 0), p.credited_value / NULLIF(p.credited, 0), 1)
+                              AS rate
                    ) r
-             CROSS JOIN LATERAL (SELECT ROUND(given * r.rate, company_digits) AS given) g
              CROSS JOIN LATERAL (
-                   SELECT g.given,
-                          CASE WHEN outstanding = 0 THEN invoiced_value - credited_value - g.given
-                               ELSE ROUND(collected * r.rate, company_digits) END AS collected
+                   SELECT p.credited_value + ROUND(p.given * r.rate, p.company_digits) AS credited
+                   ) c
+             CROSS JOIN LATERAL (
+                   SELECT c.credited,
+                          CASE WHEN p.outstanding = 0 THEN p.invoiced_value - c.credited
+                               ELSE ROUND(p.collected * r.rate, p.company_digits) END AS collected
                    ) v
-             GROUP BY key
+             GROUP BY p.key
             """
         )

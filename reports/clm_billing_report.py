@@ -231,7 +231,8 @@ class ClmBillingReport(models.Model):
              WHERE %(installments)s
              UNION ALL
             SELECT line.key, NULL, line.move_id, line.id, line.contract_id, NULL, l.product_id,
-                   NULL, CASE WHEN line.refund THEN 'credit' ELSE 'charge' END, line.day, line.day, line.day, 0, 0, FALSE
+                   NULL, CASE WHEN line.refund THEN 'credit' ELSE 'charge' END, line.day, line.day, line.day,
+                   0, 0, FALSE
               FROM line
               JOIN account_move_line l ON l.id = line.id
              WHERE line.installment_id IS NULL AND %(lines)s

@@ -11,7 +11,7 @@ DOCUMENT_FIELDS = {
     ],
     "account.move.line": [
         "move_id", "clm_contract_id", "clm_installment_id", "display_type", "price_subtotal", "balance", "currency_id",
-        "product_id",
+        "product_id", "parent_state",
     ],
 }
 

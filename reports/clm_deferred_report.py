@@ -39,7 +39,7 @@ class ClmDeferredReport(models.Model):
     month = fields.Date("Month of Service", readonly=True, help="Its first day.")
     timing = fields.Selection(
         [("same", "In the month of service"), ("before", "Before the service"), ("after", "After the service")],
-        "Invoiced", readonly=True,
+        "Invoice Comes", readonly=True,
     )
     invoiced = fields.Monetary(
         currency_field="company_currency_id", readonly=True, help="Posted by the day of the report, for this month.",
@@ -97,7 +97,8 @@ class ClmDeferredReport(models.Model):
                    SELECT COALESCE(i.period_start, line.day) AS first, COALESCE(i.period_end, line.day) AS last
                    ) span
              CROSS JOIN LATERAL (
-                   SELECT n.number, n.first::date AS first, (n.first + interval '1 month' - interval '1 day')::date AS last
+                   SELECT n.number, n.first::date AS first,
+                          (n.first + interval '1 month' - interval '1 day')::date AS last
                      FROM generate_series(date_trunc('month', span.first::timestamp), span.last::timestamp,
                                           interval '1 month') WITH ORDINALITY AS n(first, number)
                    ) month

@@ -49,7 +49,7 @@ class ClmMrrReport(models.Model):
         help="What the customers of the start bring at the end of the month / what they brought.",
     )
     grr = fields.Float(
-        "Gross Retention", readonly=True, aggregator="avg", help="As net retention, but nobody counts more than before.",
+        "Gross Retention", readonly=True, aggregator="avg", help="As net retention; nobody counts for more than before.",
     )
     logo_churn = fields.Float(
         "Customer Churn", readonly=True, aggregator="avg", help="Customers lost / customers at the start.",
@@ -64,7 +64,7 @@ class ClmMrrReport(models.Model):
 
     @property
     def _table_query(self) -> SQL:
-        return SQL("%s %s", self._select(), self._from())
+        return SQL("WITH %s %s %s", self._with(), self._select(), self._from())
 
     @api.model
     def _days(self) -> SQL:
@@ -132,13 +132,13 @@ class ClmMrrReport(models.Model):
                            COALESCE(SUM(c.change) %(before)s, 0) AS start,
                            COALESCE(SUM(c.paying_change) %(before)s, 0) AS paying,
                            COALESCE(SUM(c.joined - c.lost) %(before)s, 0)::int4 AS customers_start
-                      FROM %(days)s
+                      FROM day
                       JOIN (
-                            SELECT company_id, MIN(month) AS month FROM (%(by_month)s) began GROUP BY company_id
+                            SELECT company_id, MIN(month) AS month FROM by_month GROUP BY company_id
                            ) began ON began.company_id = day.company_id
                      CROSS JOIN generate_series(began.month::timestamp, day.today::timestamp, interval '1 month')
                            AS calendar(month)
-                      LEFT JOIN (%(by_month)s) c ON c.company_id = day.company_id AND c.month = calendar.month::date
+                      LEFT JOIN by_month c ON c.company_id = day.company_id AND c.month = calendar.month::date
                    ) m
              WHERE m.month >= m.first
             """,
@@ -149,5 +149,101 @@ class ClmMrrReport(models.Model):
                 "OVER (PARTITION BY day.company_id ORDER BY calendar.month"
                 " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
             ),
-            days=self._days(), by_month=SQL("SELECT * FROM by_month"),
         )
+
+    @api.model
+    def _with(self) -> SQL:
+        """:return: SQL of the tables ``day`` and ``by_month``: what moved per company and month"""
+        return SQL(
+            """
+            day AS MATERIALIZED (SELECT * FROM %(days)s),
+            moved AS (
+                SELECT m.company_id, m.partner_id, date_trunc('month', m.date::timestamp)::date AS month,
+                       SUM(m.value) AS change, %(sums)s
+                  FROM clm_mrr_movement m
+                  JOIN day ON day.company_id = m.company_id AND m.date <= day.today
+                 GROUP BY 1, 2, 3
+            ),
+            customer AS (
+                SELECT balance.*, balance.after - balance.change AS before
+                  FROM (SELECT *, SUM(change) OVER (PARTITION BY company_id, partner_id ORDER BY month) AS after
+                          FROM moved) balance
+            ),
+            by_month AS MATERIALIZED (
+                SELECT company_id, month, %(totals)s,
+                       SUM(change) AS change,
+                       SUM(GREATEST(after, 0) - GREATEST(before, 0)) AS paying_change,
+                       SUM(change) FILTER (WHERE before > 0) AS kept,
+                       SUM(LEAST(after, before) - before) FILTER (WHERE before > 0) AS kept_gross,
+                       COUNT(*) FILTER (WHERE before <= 0 AND after > 0) AS joined,
+                       COUNT(*) FILTER (WHERE before > 0 AND after <= 0) AS lost
+                  FROM customer
+                 GROUP BY company_id, month
+            )
+            """,
+            days=self._days(),
+            sums=SQL(", ").join(
+                SQL("SUM(m.value) FILTER (WHERE m.kind = %s) AS %s", kind, SQL.identifier(kind))
+                for kind, _label in MRR_KINDS
+            ),
+            totals=SQL(", ").join(
+                SQL("SUM(%s) AS %s", SQL.identifier(kind), SQL.identifier(kind)) for kind, _label in MRR_KINDS
+            ),
+        )
+
+    # === MEASURES === #
+
+    @api.model
+    def _measures(self):
+        return {
+            **super()._measures(),
+            "start:avg": lambda query: self._at_edge("start", "ASC", query),
+            "customers_start:avg": lambda query: self._at_edge("customers_start", "ASC", query),
+            "end:avg": lambda query: self._at_edge("end", "DESC", query),
+            "customers_end:avg": lambda query: self._at_edge("customers_end", "DESC", query),
+            "arr:avg": lambda query: self._at_edge("arr", "DESC", query),
+            "nrr:avg": lambda query: self._ratio("kept", "paying", query),
+            "grr:avg": lambda query: self._ratio("kept_gross", "paying", query),
+            "logo_churn:avg": lambda query: self._ratio("customers_lost", "customers_start", query),
+            "quick_ratio:avg": self._quick_ratio,
+        }
+
+    def _column(self, fname, query):
+        return self._field_to_sql(self._table, fname, query)
+
+    def _at_edge(self, fname, direction, query) -> SQL:
+        """:return: SQL of a balance at the first or last month of a group, added up over companies"""
+        return SQL(
+            """
+            (SELECT SUM(edge.value)
+               FROM (SELECT DISTINCT ON (one.company) one.value
+                       FROM unnest(array_agg(%s), array_agg(%s), array_agg(%s)) AS one(company, month, value)
+                      ORDER BY one.company, one.month %s) edge)
+            """,
+            self._column("company_id", query), self._column("month", query), self._column(fname, query),
+            SQL(direction),
+        )
+
+    def _ratio(self, part, whole, query) -> SQL:
+        parts, wholes = self._column(part, query), self._column(whole, query)
+        return SQL("SUM(%s)::float8 / NULLIF(SUM(%s), 0)::float8", parts, wholes)
+
+    def _quick_ratio(self, query) -> SQL:
+        new, more, less, lost = (
+            self._column(kind, query) for kind in ("new", "expansion", "contraction", "churn")
+        )
+        return SQL("(SUM(%s + %s) / NULLIF(-SUM(%s + %s), 0))::float8", new, more, less, lost)
+
+    @api.readonly
+    def action_open(self):
+        """The movements of the month."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_mrr_movement_action")
+        return {
+            **action,
+            "domain": [
+                ("company_id", "=", self.company_id.id), ("date", ">=", self.month),
+                ("date", "<=", fields.Date.end_of(self.month, "month")),
+            ],
+            "context": {},
+        }

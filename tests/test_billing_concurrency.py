@@ -18,7 +18,6 @@ from odoo.tools import SQL, config
 
 from ..tools.recurrence import step
 
-CUSTOMERS = 10
 KILL_SECONDS = 35
 START = datetime.now(UTC).date().replace(day=1)
 
@@ -34,10 +33,17 @@ class CommittedCase(BaseCase):
     Contract number i charges 100 + i a month in advance; each third has a second line of 1 a month.
     """
 
-    contract_count = 30
+    contract_count = 12
+    customer_count = 4
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.worker = cls._start_worker()
 
     def setUp(self):
         super().setUp()
+        self.company_id = None
         self.addCleanup(self._remove_company)
         with self._env() as env:
             company = env["res.company"].create({"name": "Billed at once", "lifecycle_tz": "UTC"})
@@ -45,14 +51,13 @@ class CommittedCase(BaseCase):
         with self._env() as env:
             self._prepare_books(env)
             self.contract_ids = self._create_contracts(env)
-        self.worker = self._start_worker()
 
     @contextmanager
     def _env(self):
         """Context manager: an environment of the company, committed at the end."""
         with Registry(get_db_name()).cursor() as cr:
             context = {"tracking_disable": True, "no_reset_password": True}
-            if getattr(self, "company_id", None):
+            if self.company_id:
                 context["allowed_company_ids"] = [self.company_id]
             yield api.Environment(cr, SUPERUSER_ID, context)
 
@@ -68,7 +73,7 @@ class CommittedCase(BaseCase):
         })
         partners = env["res.partner"].create([
             {"name": f"Billed {i}", "company_id": self.company_id,
-             "property_account_receivable_id": receivable.id} for i in range(CUSTOMERS)
+             "property_account_receivable_id": receivable.id} for i in range(self.customer_count)
         ])
         kind = env["clm.contract.type"].create({
             "name": "Billed", "company_id": self.company_id, "term_months": 0, "signature_required": "none",
@@ -77,8 +82,8 @@ class CommittedCase(BaseCase):
 
     def _create_contracts(self, env):
         contracts = env["clm.contract"].create([{
-            "type_id": self.type_id, "partner_id": self.partner_ids[i % CUSTOMERS], "company_id": self.company_id,
-            "date_start": START, "term_months": 0, "line_ids": [
+            "type_id": self.type_id, "partner_id": self.partner_ids[i % self.customer_count],
+            "company_id": self.company_id, "date_start": START, "term_months": 0, "line_ids": [
                 Command.create({
                     "name": "Service", "price_unit": price, "recurrence_unit": "month", "tax_ids": [Command.clear()],
                 }) for price in ((100 + i, 1) if i % 3 == 0 else (100 + i,))
@@ -89,7 +94,7 @@ class CommittedCase(BaseCase):
         return contracts.ids
 
     def _remove_company(self):
-        if not getattr(self, "company_id", None):
+        if not self.company_id:
             return
         with self._env() as env:
             records = env["base"].with_context(active_test=False, force_delete=True).env
@@ -110,7 +115,8 @@ class CommittedCase(BaseCase):
 
     # === PROCESSES === #
 
-    def _start_worker(self):
+    @classmethod
+    def _start_worker(cls):
         """Start the process that runs are forked from, and wait until it has loaded the registry."""
         environment = {
             **os.environ,
@@ -118,14 +124,14 @@ class CommittedCase(BaseCase):
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         worker = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("billing_worker.py"), get_db_name(), str(self.company_id)],
+            [sys.executable, Path(__file__).with_name("billing_worker.py"), get_db_name()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )
-        self.addCleanup(worker.stdin.close)
-        self.addCleanup(worker.stdout.close)
-        self.addCleanup(worker.wait)
-        self.addCleanup(worker.kill)
-        self.assertEqual(worker.stdout.readline(), "ready\n")
+        cls.addClassCleanup(worker.stdin.close)
+        cls.addClassCleanup(worker.stdout.close)
+        cls.addClassCleanup(worker.wait)
+        cls.addClassCleanup(worker.kill)
+        assert worker.stdout.readline() == "ready\n"
         return worker
 
     def _bill(self, *runs):
@@ -134,6 +140,7 @@ class CommittedCase(BaseCase):
         :param runs: dicts as of ``billing_worker.Run``
         :return: list of dicts, see there
         """
+        runs = [{"company": self.company_id, **run} for run in runs]
         self.worker.stdin.write(json.dumps(runs) + "\n")
         self.worker.stdin.flush()
         answers = json.loads(self.worker.stdout.readline())
@@ -222,6 +229,9 @@ class CommittedCase(BaseCase):
 class TestBillingAtOnce(CommittedCase):
     """Several processes bill at the same time: each row once, none lost."""
 
+    contract_count = 30
+    customer_count = 10
+
     def test_two_runs_at_once_bill_each_row_once(self):
         for post in (False, True):
             with self.subTest(post=post):
@@ -250,6 +260,21 @@ class TestBillingAtOnce(CommittedCase):
         self._bill_one(day=month(0))
         self._assert_exact(1)
 
+    def test_customers_with_one_invoice_get_one_whoever_bills(self):
+        self._set_up_company(clm_billing_grouping="customer")
+        answers = self._bill(*[{"day": month(1), "batch": 2}] * 3)
+        self.assertEqual([answer["code"] for answer in answers], [0] * 3)
+        self._bill_one(day=month(1))  # customers whose contracts two of them held are left for later
+        self._assert_exact(2)
+        self.assertEqual(self._invoices_of_customers(), sorted(
+            (partner_id, date.fromisoformat(month(number))) for partner_id in self.partner_ids for number in range(2)
+        ))
+
+
+@tagged("post_install", "-at_install")
+class TestBillingHeld(CommittedCase):
+    """What another transaction works on is left to it."""
+
     def test_contract_that_somebody_holds_is_left_to_them_and_billed_next_time(self):
         held = self.contract_ids[7]
         with Registry(get_db_name()).cursor() as cr:
@@ -274,32 +299,38 @@ class TestBillingAtOnce(CommittedCase):
             self.assertFalse(engine._run(contracts, START))
         self._assert_exact(1)
 
-    def test_customers_with_one_invoice_get_one_whoever_bills(self):
-        self._set_up_company(clm_billing_grouping="customer")
-        answers = self._bill(*[{"day": month(1), "batch": 2}] * 3)
-        self.assertEqual([answer["code"] for answer in answers], [0] * 3)
-        self._bill_one(day=month(1))  # customers whose contracts two of them held are left for later
-        self._assert_exact(2)
-        self.assertEqual(self._invoices_of_customers(), sorted(
-            (partner_id, date.fromisoformat(month(number))) for partner_id in self.partner_ids for number in range(2)
-        ))
-
     def test_customer_is_left_alone_while_somebody_holds_one_contract(self):
         self._set_up_company(clm_billing_grouping="customer")
         with Registry(get_db_name()).cursor() as cr:
             cr.execute(SQL("SELECT id FROM clm_contract WHERE id = %s FOR UPDATE", self.contract_ids[0]))
             self._bill_one(day=month(0))
-        self._assert_exact(1, without=self.contract_ids[::CUSTOMERS])
+        self._assert_exact(1, without=self.contract_ids[::self.customer_count])
         self._bill_one(day=month(0))
         self._assert_exact(1)
-        self.assertEqual(len(self._invoices_of_customers()), CUSTOMERS)
+        self.assertEqual(len(self._invoices_of_customers()), self.customer_count)
+
+
+    def test_customer_is_left_alone_while_a_schedule_cannot_be_extended(self):
+        """The rows to bill are made by the run itself; one contract has none yet, as somebody holds it."""
+        self._set_up_company(clm_billing_grouping="customer", clm_billing_horizon=1)
+        self._bill_one(day=month(0))
+        with self._env() as env:
+            env.cr.execute(SQL(
+                "DELETE FROM clm_installment WHERE company_id = %s AND period_start > %s", self.company_id, START,
+            ))
+        with Registry(get_db_name()).cursor() as cr:
+            cr.execute(SQL("SELECT id FROM clm_contract WHERE id = %s FOR UPDATE", self.contract_ids[0]))
+            self._bill_one(day=month(3))
+        self._bill_one(day=month(3))
+        self._assert_exact(4)
+        self.assertEqual(len(self._invoices_of_customers()), 4 * self.customer_count)
 
 
 @tagged("post_install", "-at_install")
 class TestBillingKilled(CommittedCase):
     """A run that is killed between any two statements: the next one bills what is left, nothing twice."""
 
-    contract_count = 10
+    contract_count = 8
 
     def test_run_that_is_killed_loses_nothing_and_bills_nothing_twice(self):
         self._set_up_company(clm_billing_post=True)

@@ -1,6 +1,7 @@
 """Rows to bill and to credit of ``tools.schedule``."""
 
 from decimal import Decimal
+from itertools import product
 
 from odoo.tests import BaseCase
 
@@ -227,8 +228,10 @@ class TestPlan(BaseCase):
         )
 
     def test_plan_when_a_day_is_skipped_and_charged_then_only_the_charge_is_credited(self):
-        rows = [charge("2026-01-01", "2026-01-31", 310, settled=True), charge("2026-01-01", "2026-01-31", 310)]
-        for line in (terms("2026-01-01", "2025-12-31"), terms("2026-01-01", "2025-12-31", method="none")):
+        charged = charge("2026-01-01", "2026-01-31", 310)
+        skipped = charged._replace(settled=True)
+        for method, rows in product(METHODS, ([skipped, charged], [charged, skipped])):
+            line = terms("2026-01-01", "2025-12-31", method=method)
             found = plan_of(line, "310", rows)
             self.assertEqual(brief(found), ["credit 2026-01-01..2026-01-31 -310.00"])
             self.assertEqual(plan_of(line, "310", rows + locked(found)), [])

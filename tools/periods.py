@@ -36,8 +36,8 @@ class Terms(NamedTuple):
     :param end: last one; None = open-ended
     :param pauses: first and last days on which it is not served, in any order; a last day None = for ever
     :param method: ``none``, ``days`` or ``days30``
-    :param continues: whether another line was served until the day before the start, in the same periods and
-        with the same pauses (a change of price, say)
+    :param continues: whether another line, which was served, ends on the day before the start and has the same
+        periods and pauses (a change of price, say)
     :param bill_from: periods that begin before it are billed elsewhere
     """
 
