@@ -76,6 +76,12 @@
         "reports/clm_contract_visit_report_views.xml",
         "reports/clm_contract_obligation_report_views.xml",
         "reports/clm_contract_claim_report_views.xml",
+        "reports/clm_billing_report_views.xml",
+        "reports/clm_deferred_report_views.xml",
+        "reports/clm_mrr_report_views.xml",
+        "reports/clm_margin_report_views.xml",
+        "reports/clm_billing_print_templates.xml",
+        "wizards/clm_billing_export_views.xml",
     ],
     "demo": ["demo/clm_demo.xml", "demo/clm_contract_demo.xml", "demo/clm_billing_demo.xml"],
     "assets": {

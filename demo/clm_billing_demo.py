@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Command
 from odoo.tools import date_utils
 
 _logger = logging.getLogger(__name__)
@@ -79,20 +80,26 @@ class ClmDemo(models.AbstractModel):
         self._conclude(amendment, SIGNERS["logistics"])
 
     def _load_currency(self, contract):
-        """Let a contract be in a foreign currency whose rate moves, where there is one in use."""
+        """Price a contract in a foreign currency whose rate moves, where one is in use."""
         company = self.env.company
         currency = self.env["res.currency"].search([("id", "!=", company.currency_id.id)], limit=1)
-        first = fields.Date.start_of(self._ago(months=9), "month")
-        if not currency or self.env["res.currency.rate"].search_count([
-            ("currency_id", "=", currency.id), ("company_id", "in", (company.id, False)), ("name", ">=", first),
-        ], limit=1):
+        if currency:
+            self._load_rates(currency)
+            contract.currency_id = currency
+        contract.line_ids = [Command.create({
+            "product_id": self.env.ref("clm.demo_product_support").id, "quantity": 12, "price_unit": 95.0,
+        })]
+
+    def _load_rates(self, currency):
+        company, first = self.env.company, fields.Date.start_of(self._ago(months=9), "month")
+        rates = self.env["res.currency.rate"]
+        if rates.search_count([("currency_id", "=", currency.id), ("name", ">=", first)], limit=1):
             return
         rate = self.env["res.currency"]._get_conversion_rate(company.currency_id, currency, company, first)
-        self.env["res.currency.rate"].create([{
+        rates.create([{
             "currency_id": currency.id, "company_id": company.id, "name": fields.Date.add(first, months=month),
             "rate": rate * (1 + percent / 100),
         } for month, percent in enumerate((0, 1, 3, 2, 4, 3, 6, 5, 4, 2))])
-        contract.currency_id = currency
 
     # === INVOICES === #
 
@@ -131,9 +138,9 @@ class ClmDemo(models.AbstractModel):
         )
         part = (architects | self._contract("architects").next_id.installment_ids.move_id)[-1:]
         paid = moves.filtered(self._is_paid) - school[-1:] - part
-        for group in paid.grouped(lambda move: (
-            move.partner_id, move.move_type, date_utils.start_of(move.invoice_date, "quarter"),
-        )).values():
+        for group in paid.grouped(
+            lambda move: (move.move_type, date_utils.start_of(move.invoice_date, "quarter")),
+        ).values():
             self._pay(group)
         if part:
             self._pay(part, amount=round(part.amount_total * 0.4))

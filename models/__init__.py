@@ -69,3 +69,4 @@ from . import clm_contract_decision
 from . import clm_contract_reading
 from . import clm_contract_screen
 from . import clm_deadline
+from . import clm_export

@@ -101,7 +101,18 @@ class ClmBillingEngine(models.AbstractModel):
             if held and self._key_field() == "partner_id":  # rows of theirs may be missing on the invoice
                 domain &= Domain("partner_id", "not in", held.commercial_partner_id.ids)
         self._mark_due(domain, commits=contracts is None)
+        self._forget_errors(company, date, contracts)
         return domain
+
+    def _forget_errors(self, company, date, contracts=None):
+        """What could not be billed and is due no longer (somebody skipped it, say) is an error no more."""
+        own = Domain([("company_id", "=", company.id), ("cron_error", "!=", False)])
+        if contracts is not None:
+            own &= Domain("id", "in", contracts.ids)
+        failed = self.env["clm.contract"].search(own)
+        if failed:
+            due = self.env["clm.installment"].search(self._due_domain(company, date, failed)).contract_id
+            (failed - due)._drop_error("billing")
 
     def _mark_due(self, domain, commits):
         """Set the state of rows whose day has come, except those that another worker is at."""
@@ -132,7 +143,17 @@ class ClmBillingEngine(models.AbstractModel):
     def _extend_batch(self, contracts, date):
         """:return: ``clm.contract``, those that nobody else holds"""
         locked = contracts.try_lock_for_update()
-        locked._sync_schedule(until=date)
+        try:
+            with self.env.cr.savepoint():
+                locked._sync_schedule(until=date)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:  # it stands on the contract, as when the daily run fails to do this
+            if len(locked) == 1:
+                self._report_failure(locked, error, "_extend_schedule")
+            else:
+                for contract in locked:
+                    self._extend_batch(contract, date)
         return locked
 
     @api.model
@@ -191,7 +212,17 @@ class ClmBillingEngine(models.AbstractModel):
         return self.env["clm.installment"].search(domain & Domain("contract_id", "in", locked.ids))
 
     def _bill_rows(self, rows):
-        return self._bill_groups(list(rows.grouped(lambda row: row._invoice_key()).values()))
+        groups = list(rows.grouped(lambda row: row._invoice_key()).values())
+        # what failed before is tried apart: it holds up nobody else, day after day
+        suspects = [group for group in groups if any(group.contract_id.mapped("cron_error"))]
+        moves, failed = self._bill_groups([group for group in groups if group not in suspects])
+        for group in suspects:
+            made, broken = self._bill_groups([group])
+            moves |= made
+            failed |= broken
+        # a contract that is to get several invoices has succeeded when it has got all of them
+        (rows.contract_id - failed).filtered("cron_error")._drop_error("billing")
+        return moves, failed
 
     def _bill_groups(self, groups):
         """Make the invoices of groups of rows; if that fails, of each half, so that one culprit stops nobody else."""
@@ -200,9 +231,7 @@ class ClmBillingEngine(models.AbstractModel):
             return moves, failed
         try:
             with self.env.cr.savepoint():
-                moves = self._make_moves(groups)
-                self._billed(self.env["clm.installment"].union(*groups).contract_id)
-                return moves, failed
+                return self._make_moves(groups), failed
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception as error:  # whatever it is, it stands on the contract and stops nobody else
@@ -216,14 +245,10 @@ class ClmBillingEngine(models.AbstractModel):
             failed |= broken
         return moves, failed
 
-    def _billed(self, contracts):
-        """What went well removes the error of an earlier run."""
-        contracts.filtered("cron_error")._drop_error("billing")
-
-    def _report_failure(self, contracts, error):
+    def _report_failure(self, contracts, error, step="billing"):
         message = self.env._("Billing failed: %(reason)s", reason=f"{error}".strip() or repr(error))
         with self.env.cr.savepoint():
-            contracts._record_error(message, "billing")
+            contracts._record_error(message, step)
         return contracts
 
     # === INVOICES === #

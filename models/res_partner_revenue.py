@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..tools.transitions import BINDING
 
@@ -26,6 +26,7 @@ class ResPartner(models.Model):
         help="Total value of the contracts in force.",
     )
 
+    @api.depends_context("uid", "company", "allowed_company_ids")
     def _compute_clm_revenue(self):
         company = self.env.company
         today = company._lifecycle_today()

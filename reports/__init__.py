@@ -20,3 +20,5 @@ from . import clm_billing_documents
 from . import clm_deferred_report
 from . import clm_mrr_report
 from . import clm_margin_report
+from . import clm_export_billing
+from . import clm_export_contract

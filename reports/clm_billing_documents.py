@@ -164,8 +164,8 @@ class ClmBillingReport(models.Model):
                    MIN(p.invoice_date_due) FILTER (WHERE p.outstanding != 0) AS date_due
               FROM paid_item p
              CROSS JOIN LATERAL (
-                   SELECT COALESCE(p.invoiced_value / NULLIF(p.invoiced, 0), p.credited_value / NULLIF(p.credited, 0), 1)
-                              AS rate
+                   SELECT COALESCE(p.invoiced_value / NULLIF(p.invoiced, 0),
+                                   p.credited_value / NULLIF(p.credited, 0), 1) AS rate
                    ) r
              CROSS JOIN LATERAL (
                    SELECT p.credited_value + ROUND(p.given * r.rate, p.company_digits) AS credited

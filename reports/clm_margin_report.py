@@ -225,3 +225,12 @@ class ClmContract(models.Model):
             "views": [(False, "list"), (False, "pivot"), (False, "graph")],
             "view_mode": "list,pivot,graph",
         }
+
+    @api.readonly
+    def action_open_margin(self):
+        """Revenue and cost of these contracts."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_margin_report_action")
+        return {
+            **action, "domain": [("contract_id", "in", self.ids)], "context": {"clm_contract_ids": self.ids},
+            "views": [(False, "list"), (False, "pivot"), (False, "graph")], "view_mode": "list,pivot,graph",
+        }

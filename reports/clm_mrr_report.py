@@ -49,7 +49,7 @@ class ClmMrrReport(models.Model):
         help="What the customers of the start bring at the end of the month / what they brought.",
     )
     grr = fields.Float(
-        "Gross Retention", readonly=True, aggregator="avg", help="As net retention; nobody counts for more than before.",
+        "Gross Retention", readonly=True, aggregator="avg", help="As net retention; nobody counts more than before.",
     )
     logo_churn = fields.Float(
         "Customer Churn", readonly=True, aggregator="avg", help="Customers lost / customers at the start.",

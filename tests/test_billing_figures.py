@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
 
-from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL
 
@@ -17,7 +16,8 @@ from .test_billing_reports import BillingReportCase
 class TestDeferredRevenue(BillingReportCase):
     def _earned(self, contract, day, currency=False):
         """:return: (invoiced, recognised, deferred) as of a day"""
-        names = [f"{name}_currency:sum" if currency else f"{name}:sum" for name in ("invoiced", "recognised", "deferred")]
+        suffix = "_currency:sum" if currency else ":sum"
+        names = [f"{name}{suffix}" for name in ("invoiced", "recognised", "deferred")]
         values = self._report("deferred", clm_as_of=day)._read_group([("contract_id", "=", contract.id)], [], names)[0]
         return tuple(round(value or 0.0, 2) for value in values)
 

@@ -189,7 +189,9 @@ class TestBillingRun(BillingCase):
             contracts = self._create_many(3)
             bad = contracts[1]
             self.env.flush_all()
-            self.env.cr.execute(SQL("UPDATE clm_contract_line SET recurrence_interval = 0 WHERE contract_id = %s", bad.id))
+            self.env.cr.execute(SQL(
+                "UPDATE clm_contract_line SET recurrence_interval = 0 WHERE contract_id = %s", bad.id,
+            ))
             self.env.invalidate_all()
         with self.at("2026-08-01"):  # the schedule is to be extended before the run
             moves = self._run()

@@ -91,7 +91,7 @@ class ClmContractIndex(models.TransientModel):
             for line in wizard.line_ids:
                 sums[line.currency_id] += line.monthly_change
             wizard.summary = self.env._(
-                "%(contracts)s contracts, %(lines)s prices; per month %(amounts)s",
+                "Contracts: %(contracts)s. Prices: %(lines)s. Per month: %(amounts)s.",
                 contracts=len(wizard.line_ids.contract_id), lines=len(wizard.line_ids),
                 amounts=", ".join(
                     ("+" if amount >= 0 else "") + currency.format(amount) for currency, amount in sums.items()
@@ -159,8 +159,8 @@ class ClmContractIndex(models.TransientModel):
 
     def _notify_done(self, amendments, failed):
         message = (
-            self.env._("%(count)s amendments drafted.", count=len(amendments)) if self.needs_signature
-            else self.env._("%(count)s contracts have new prices.", count=len(amendments))
+            self.env._("Amendments drafted: %(count)s.", count=len(amendments)) if self.needs_signature
+            else self.env._("Contracts with new prices: %(count)s.", count=len(amendments))
         )
         if failed:
             message += "\n" + self.env._("Left alone:") + "\n" + "\n".join(failed)

@@ -59,6 +59,19 @@ class ClmContractRegister(models.TransientModel):
             raise UserError(self.env._("No contract fits. Choose another period, or fewer limits."))
         return self.env.ref("clm.action_report_contract_register").report_action(self)
 
+    def action_export(self):
+        """Download the register as a spreadsheet."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": f"/clm/export/register/{self.id}", "target": "download"}
+
+    def _book(self):
+        """:return: ``clm_export.Book`` of the register, in its company
+        :raise AccessError: for users of other companies
+        """
+        self.ensure_one()
+        register = self.with_company(self.company_id).with_context(allowed_company_ids=self.company_id.ids)
+        return register.env["clm.export"]._book_register(register)
+
     def action_open(self):
         """Show the contracts of the register as a list."""
         self.ensure_one()
@@ -124,6 +137,23 @@ class ClmContractRegister(models.TransientModel):
         """
         self.ensure_one()
         contracts = self._contracts()
+        return {
+            **self._print_heading(),
+            "today": format_date(self.env, self.company_id._lifecycle_today()),
+            "groups": [
+                {
+                    "type": kind.name,
+                    "rows": [contract._register_row() for contract in of_kind],
+                    "sums": self._print_sums(of_kind),
+                }
+                for kind, of_kind in contracts.grouped("type_id").items()
+            ],
+            "sums": self._print_sums(contracts),
+            "count": len(contracts),
+        }
+
+    def _print_heading(self):
+        """:return: dict of texts: the company, its currency, the period and the limits"""
         labels = {
             name: dict(self._fields[name]._description_selection(self.env)) for name in ("scope", "states", "direction")
         }
@@ -136,17 +166,6 @@ class ClmContractRegister(models.TransientModel):
                 labels["scope"][self.scope], labels["states"][self.states],
                 *filter(None, [labels["direction"].get(self.direction), ", ".join(self.type_ids.mapped("name"))]),
             ],
-            "today": format_date(self.env, self.company_id._lifecycle_today()),
-            "groups": [
-                {
-                    "type": kind.name,
-                    "rows": [contract._register_row() for contract in of_kind],
-                    "sums": self._print_sums(of_kind),
-                }
-                for kind, of_kind in contracts.grouped("type_id").items()
-            ],
-            "sums": self._print_sums(contracts),
-            "count": len(contracts),
         }
 
     def _print_sums(self, contracts):
