@@ -66,10 +66,22 @@ class ClmDemo(models.AbstractModel):
         for name, signer in SIGNERS.items():
             self._contract(name).action_negotiate()  # since then it can be seen in the portal
             self._conclude(self._contract(name), signer)
+        self._fulfil()
         logistics = self._contract("logistics")
         self._change(logistics, self._ago(months=9), 11, self.env._("Three more seats"))
         self.env["clm.contract"]._cron_daily()  # what ended since is renewed or expired
         self._change(logistics.next_id, self._ago(months=3), 9, self.env._("Two seats fewer"))
+        self._fulfil()
+
+    def _fulfil(self):
+        """Both sides did what they had to do until a few days ago."""
+        contracts = self.env["clm.contract"].union(*(self._contract(name) for name in SIGNERS))
+        duties = self.env["clm.obligation"].search([
+            ("contract_id", "in", (contracts | contracts.next_id).ids), ("state", "=", "open"),
+            ("date_due", "<", self._ago(days=10)),
+        ])
+        for day, due in duties.grouped("date_due").items():
+            due._done(day=day)
 
     def _conclude(self, contract, signer):
         contract._sign_on_paper("signed.pdf", SCAN, "Mitchell Admin", signer, contract.date_start - timedelta(days=7))

@@ -38,9 +38,12 @@ class AccountMoveLine(models.Model):
     def unlink(self):
         # sudo: rows are written by their doors alone
         rows = self.sudo().clm_installment_id
+        current = rows.filtered(lambda row: row.move_line_id in self)
         res = super().unlink()
         if rows:
             rows._sync_with_invoices()
+            # whoever deletes a draft gets it again, also where an older invoice of the row was cancelled or credited
+            current.exists().filtered(lambda row: row.state == "credited")._free()
         return res
 
     @api.model

@@ -149,6 +149,7 @@ class ClmBillingEngine(models.AbstractModel):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception as error:  # it stands on the contract, as when the daily run fails to do this
+            _logger.info("Billing: the schedule of %s contracts could not be made", len(locked), exc_info=True)
             if len(locked) == 1:
                 self._report_failure(locked, error, "_extend_schedule")
             else:

@@ -136,7 +136,8 @@ class ClmContract(models.Model):
             else:
                 start = max(line.date_start or self.date_start, self.date_start)
                 added.append(Command.create(line._prepare_copy_vals(
-                    date_start=start, date_end=line.date_end, **line._periods_of(old, start, eve),
+                    date_start=start, date_end=line.date_end, sale_line_id=old.sale_line_id.id,
+                    **line._periods_of(old, start, eve),
                 )))
         replaced = running - kept
         unused = replaced.filtered(lambda line: line._never_took_effect(eve))

@@ -159,7 +159,7 @@ class ClmContract(models.Model):
         """Compare the movements with the contracts, by a computation of its own in SQL.
 
         :param dates: days to compare; default: the last two closed months and today
-        :return: list of (contract id, day, MRR of its lines, sum of its movements), in contract currency
+        :return: list of (contract id, day, MRR of its lines, sum of its movements, id of their currency)
         """
         today = company._lifecycle_today()
         month = fields.Date.start_of(today, "month")
@@ -175,12 +175,12 @@ class ClmContract(models.Model):
         known = self.search([("company_id", "=", company.id), ("cron_error", "!=", False)])
         (known - self.browse(gap[0] for gap in gaps))._drop_error("mrr")
         for contract_id, rows in groupby(gaps, key=lambda gap: gap[0]):
-            _id, day, expected, found = list(rows)[-1]
-            contract = self.browse(contract_id)
+            _id, day, expected, found, currency_id = list(rows)[-1]
+            contract, currency = self.browse(contract_id), self.env["res.currency"].browse(currency_id)
             contract._record_error(self.env._(
                 "Recurring revenue does not add up on %(day)s: lines %(expected)s, movements %(found)s. Rebuild it.",
-                day=fields.Date.to_string(day), expected=contract.currency_id.format(expected),
-                found=contract.currency_id.format(found),
+                day=fields.Date.to_string(day), expected=currency.format(expected),
+                found=currency.format(found),
             ), "mrr")
 
     def action_rebuild_mrr(self):

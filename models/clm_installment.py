@@ -42,7 +42,8 @@ class ClmInstallment(models.Model):
     amount = fields.Monetary(readonly=True, help="Without taxes.")
     discount_amount = fields.Monetary("Discount", readonly=True, help="What the list price would add, without taxes.")
     revision = fields.Integer(
-        required=True, readonly=True, default=0, aggregator=None, help="Counts how often these days were charged again after a credit."
+        required=True, readonly=True, default=0, aggregator=None,
+        help="Counts how often these days were charged again after a credit.",
     )
     to_confirm = fields.Boolean(
         readonly=True, help="A proposed credit: nothing happens before somebody confirms or skips it."

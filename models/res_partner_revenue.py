@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..tools.transitions import BINDING
+from ..tools.transitions import BINDING, CLOSED
 
 
 class ResPartner(models.Model):
@@ -48,6 +48,21 @@ class ResPartner(models.Model):
             partner.clm_arr = 12 * partner.clm_mrr
             partner.clm_acv = yearly.get(customer, 0.0)
             partner.clm_tcv = total.get(customer, 0.0)
+
+    def write(self, vals):
+        """A contact that moves to another customer takes its contracts along: both customers are looked at anew."""
+        if not vals.keys() & {"parent_id", "is_company"}:
+            return super().write(vals)
+        # sudo: revenue follows, whoever may edit the contact
+        contracts = self.env["clm.contract"].sudo().with_context(active_test=False).search([
+            ("partner_id", "child_of", self.ids), ("direction", "=", "customer"), ("state", "in", (*BINDING, CLOSED)),
+        ])
+        left = {company: own.commercial_partner_id for company, own in contracts.grouped("company_id").items()}
+        res = super().write(vals)
+        contracts._mrr_changed()
+        for company, customers in left.items():
+            contracts._replay_mrr(company, customers - contracts.commercial_partner_id)
+        return res
 
     def _clm_sums(self, rows, currency_of):
         """:return: dict of partner -> sum in the currency of the user's company, at today's rate"""

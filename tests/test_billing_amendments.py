@@ -282,12 +282,30 @@ class TestBillingAmendments(BillingCase):
             self.assertEqual(self._rows(contract), [("2026-03-01", "2026-03-31", "2026-03-01", 100.0)])
 
     def test_period_whose_invoice_was_credited_is_not_credited_again_when_the_contract_ends(self):
-        for undo in (lambda move: self._credit(move), lambda move: (move.button_draft(), move.button_cancel())):
+        for undo in (self._credit, lambda move: (move.button_draft(), move.button_cancel())):
             with self.subTest(undo), self.at("2026-03-20"):
                 contract = self._bill()
                 undo(contract.installment_ids.move_id)
                 contract.action_terminate(self.reason, "2026-03-09", agreed=True)
                 self.assertFalse(contract.installment_ids.filtered(lambda row: row.kind == "credit"))
+
+    def test_period_that_is_charged_whole_is_credited_whole_or_not_at_all(self):
+        self.company.clm_billing_proration = "none"
+        with self.at("2026-03-20"):
+            _contract, credit = self._terminated("2026-03-09")
+            self.assertFalse(credit)
+            _contract, credit = self._terminated("2026-02-28")
+            self.assertEqual(credit.amount, -100.0)
+
+    def test_proposed_credit_leaves_out_what_was_credited_by_hand(self):
+        with self.at("2026-03-20"):
+            contract = self._bill()
+            refund = contract.installment_ids.move_id._reverse_moves([{"invoice_date": "2026-03-15"}])
+            refund.invoice_line_ids.price_unit = 40.0
+            refund.action_post()
+            contract.action_terminate(self.reason, "2026-03-09", agreed=True)
+            credit = contract.installment_ids.filtered("to_confirm")
+            self.assertEqual(credit.amount, -60.0)
 
     def test_termination_before_the_first_invoice_charges_the_served_days(self):
         with self.at("2026-03-20"):
@@ -295,6 +313,13 @@ class TestBillingAmendments(BillingCase):
             contract.action_terminate(self.reason, "2026-03-09", agreed=True)
             self.assertEqual(self._rows(contract), [("2026-03-01", "2026-03-09", "2026-03-01", 29.03)])
             self.assertEqual(self._run().amount_untaxed, 29.03)
+
+    def test_shorter_end_that_was_agreed_proposes_a_credit_for_the_days_after_it(self):
+        with self.at("2026-01-10"):
+            contract = self._bill("2026-01-01", [{"recurrence_unit": "year", "price_unit": 365.0}], term_months=12)
+            self._change(contract, "2026-01-10", end="2026-06-30")
+            credit = contract.installment_ids.filtered(lambda row: row.kind == "credit")
+            self.assertEqual((str(credit.period_start), credit.amount, credit.to_confirm), ("2026-07-01", -184.0, True))
 
     # === RENEWAL === #
 

@@ -68,6 +68,15 @@ class TestBillingBadInput(BillingCase):
             ])
             self.assertEqual(self._run(contract).amount_untaxed, 100.0)
 
+    def test_parts_of_a_price_in_a_currency_without_cents_are_whole_and_add_up(self):
+        currency = self.env["res.currency"].create({"name": "QQQ", "symbol": "Q", "rounding": 1.0})
+        with self.at("2026-03-16"):
+            contract = self._create_billed("2026-03-01", [{"price_unit": 1001.0}], currency_id=currency.id)
+            self._amend(contract, "2026-03-16", reason="Other text").line_ids.name = "New"
+            contract.amendment_ids.action_activate()
+            moves = self._run(contract)
+            self.assertEqual(moves.mapped("amount_total"), [484.0, 517.0])
+
     # === DATES === #
 
     def test_line_that_ends_within_a_period_is_charged_for_its_days(self):
@@ -260,6 +269,14 @@ class TestBillingBadInput(BillingCase):
             move = self._run()
             self.assertEqual((str(move.invoice_date), move.amount_untaxed), ("2026-02-16", 53.57))
             self.assertFalse(self._run(None, "2027-01-01"))
+
+    def test_archived_contract_bills_what_it_still_owes(self):
+        with self.at("2026-01-01"):
+            contract = self._create_billed("2026-01-01", [{"billing": "arrears"}], date_end="2026-01-20")
+        self.run_on("2026-01-21")
+        contract.active = False
+        with self.at("2026-01-21"):
+            self.assertEqual(self._run().amount_untaxed, 64.52)
 
     def test_cancelled_and_draft_contracts_have_no_schedule_and_bill_nothing(self):
         with self.at("2026-03-01"):

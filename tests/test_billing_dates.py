@@ -1,11 +1,14 @@
 from datetime import datetime
+from itertools import pairwise
 
 from odoo.tests import tagged
 
 from .billing_common import BillingCase
 
 # PEERS.md 3.3 and 3.4: start, end, values of the line, "until" days -> list of (first day, last day, planned)
-# "lastday" of the peer is a line whose periods are counted from the first of a month
+# "lastday" of the peer is a line whose periods are counted from the first of a month. What it does when somebody
+# forces the date of the next invoice has no counterpart: periods are always counted from the anchor. Where it refuses
+# an end before the last invoiced day, a credit is proposed here (``test_billing_amendments``)
 SEQUENCES = {
     "monthly in arrears to 15 March": ("2018-01-01", "2018-03-15", {"billing": "arrears"}, [
         ("2018-01-01", "2018-01-31", "2018-02-01"), ("2018-02-01", "2018-02-28", "2018-03-01"),
@@ -47,7 +50,29 @@ SEQUENCES = {
     "daily": ("2018-02-22", "2018-02-23", {"recurrence_unit": "day"}, [
         ("2018-02-22", "2018-02-22", "2018-02-22"), ("2018-02-23", "2018-02-23", "2018-02-23"),
     ]),
-    # PEERS.md 3.1: two months in arrears from 1 January are planned on 1 March
+    # PEERS.md 3.1 and 3.2
+    "first period in arrears that is cut": ("2018-01-01", "2018-01-15", {"billing": "arrears"}, [
+        ("2018-01-01", "2018-01-15", "2018-01-16"),
+    ]),
+    "first period in advance that is cut": ("2019-01-05", "2019-01-15", {}, [
+        ("2019-01-05", "2019-01-15", "2019-01-05"),
+    ]),
+    "calendar months in arrears from the 5th": (
+        "2019-01-05", "2019-02-28", {"billing": "arrears", "anchor_date": "2019-01-01"}, [
+            ("2019-01-05", "2019-01-31", "2019-02-01"), ("2019-02-01", "2019-02-28", "2019-03-01"),
+        ],
+    ),
+    "calendar quarters from the 5th": (
+        "2018-01-05", "2018-06-30", {"recurrence_interval": 3, "anchor_date": "2018-01-01"}, [
+            ("2018-01-05", "2018-03-31", "2018-01-05"), ("2018-04-01", "2018-06-30", "2018-04-01"),
+        ],
+    ),
+    "yearly in arrears, stopped within the year": (
+        "2019-01-01", "2019-05-31", {"recurrence_unit": "year", "billing": "arrears"}, [
+            ("2019-01-01", "2019-05-31", "2019-06-01"),
+        ],
+    ),
+    # two months in arrears from 1 January are planned on 1 March
     "every two months in arrears": ("2018-01-01", "2018-04-30", {"recurrence_interval": 2, "billing": "arrears"}, [
         ("2018-01-01", "2018-02-28", "2018-03-01"), ("2018-03-01", "2018-04-30", "2018-05-01"),
     ]),
@@ -115,7 +140,7 @@ class TestBillingDates(BillingCase):
             contract = self._create_billed("2024-01-31", [{}], date_end="2025-01-30")
             rows = contract.installment_ids.sorted("period_start")
         self.assertEqual(len(rows), 12)
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             self.assertEqual((after.period_start - before.period_end).days, 1)
         self.assertEqual(str(rows[-1].period_end), "2025-01-30")
 

@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
 
+from ..wizards import clm_contract_index
 from .billing_common import BillingCase
 from .screen_common import ScreenCase
 
@@ -237,9 +238,27 @@ class TestBillingIndexation(ScreenCase, BillingCase):
             contract = self._create_billed("2026-01-01")
             wizard = self._preview(contract, date="2026-03-10", percent=2.0)
             wizard.action_apply()
-            with self._refuse("changed since the preview"):
+            with self._refuse("No price changes"):
                 wizard.action_apply()
         self.assertEqual([price for *__, price in self._prices(contract)], [100.0, 102.0])
+
+    def test_what_does_not_fit_into_one_request_is_done_by_the_next(self):
+        self.patch(clm_contract_index, "MAX_SECONDS", -1)
+        with self.at("2026-03-10"):
+            contracts = self._create_billed("2026-01-01") | self._create_billed("2026-01-01")
+            wizard = self._preview(contracts, date="2026-03-10", percent=2.0)
+            first, second = wizard.line_ids.contract_id
+            action = wizard.action_apply()
+            self.assertEqual((action["res_model"], action["res_id"]), (wizard._name, wizard.id))
+            self.assertEqual((wizard.done_count, wizard.line_ids.contract_id), (1, second))
+            self.assertEqual([price for *__, price in self._prices(first)], [100.0, 102.0])
+            self.assertEqual([price for *__, price in self._prices(second)], [100.0])
+            wizard.action_preview()
+            self.assertEqual(wizard.line_ids.contract_id, second)
+            action = wizard.action_apply()
+            self.assertEqual(self._follow(action["params"]["next"], self.manager).amends_id, contracts)
+        for contract in contracts:
+            self.assertEqual([price for *__, price in self._prices(contract)], [100.0, 102.0])
 
     def test_dialog_is_for_managers(self):
         for user in (self.viewer, self.user, self.approver, self.accountant, self.portal):

@@ -10,7 +10,8 @@ class TestBillingInvoices(BillingCase):
 
     def _create_tax(self, amount, **vals):
         return self.env["account.tax"].create({
-            "name": f"Clm tax {self.env['account.tax'].search_count([])}", "amount": amount, "amount_type": "percent", "type_tax_use": "sale", **vals,
+            "name": f"Clm tax {self.env['account.tax'].search_count([])}", "amount": amount,
+            "amount_type": "percent", "type_tax_use": "sale", **vals,
         })
 
     def _bill(self, day="2026-03-01", lines=({},), post=False, **vals):
@@ -86,11 +87,31 @@ class TestBillingInvoices(BillingCase):
             {str(own.id): 100.0}, {str(special.id): 100.0},
         ])
 
+    def test_analytic_account_that_is_set_later_stands_on_the_next_invoice(self):
+        plan = self.env["account.analytic.plan"].create({"name": "Clm"})
+        account = self.env["account.analytic.account"].create({"name": "Contract", "plan_id": plan.id})
+        with self.at("2026-03-01"):
+            contract, _move = self._bill()
+            contract.with_user(self.user).analytic_account_id = account
+            move = self._run(contract, "2026-04-01")
+        self.assertEqual(move.invoice_line_ids.analytic_distribution, {str(account.id): 100.0})
+
+    def test_journal_in_the_currency_of_the_contract_comes_first(self):
+        currency = self.env["res.currency"].create({"name": "QQQ", "symbol": "Q"})
+        journal = self.env["account.journal"].create({
+            "name": "Sales in Q", "code": "CLMQ", "type": "sale", "currency_id": currency.id, "sequence": 9,
+            "default_account_id": self.income.id,
+        })
+        with self.at("2026-03-01"):
+            self.assertEqual(self._bill(currency_id=currency.id)[1].journal_id, journal)
+            self.assertEqual(self._bill()[1].journal_id, self.sale_journal)
+
     def test_quantity_price_and_discount_stand_as_agreed_on_a_whole_period(self):
         with self.at("2026-03-01"):
             contract, move = self._bill(lines=[{"quantity": 3.0, "price_unit": 33.33, "discount": 10.0}])
-        line = move.invoice_line_ids
-        self.assertEqual((line.quantity, line.price_unit, line.discount, line.price_subtotal), (3.0, 33.33, 10.0, 89.99))
+        self.assertRecordValues(move.invoice_line_ids, [
+            {"quantity": 3.0, "price_unit": 33.33, "discount": 10.0, "price_subtotal": 89.99},
+        ])
         self.assertEqual(self._first(contract).amount, 89.99)
         self.assertAlmostEqual(self._first(contract).discount_amount, 10.0)
 
@@ -156,6 +177,15 @@ class TestBillingInvoices(BillingCase):
             self.assertEqual((refund.move_type, refund.amount_untaxed), ("in_refund", 70.97))
             self.assertFalse(contract.mrr_movement_ids)
 
+    def test_bills_with_the_same_reference_of_the_supplier_are_posted_month_by_month(self):
+        self.company.clm_billing_post = True
+        kind = self._create_type(
+            clauses=self.env["clm.clause"], name="Rent", direction="supplier", signature_required="none",
+        )
+        with self.at("2026-05-10"):
+            _contract, bills = self._bill("2026-03-01", type_id=kind.id, client_order_ref="R1")
+            self.assertEqual(bills.mapped("state"), ["posted"] * 3)
+
     # === GROUPING, POSTING, SENDING === #
 
     def test_consolidated_customers_get_one_invoice_per_date(self):
@@ -208,6 +238,14 @@ class TestBillingInvoices(BillingCase):
             again = self._run(contract)
             self.assertEqual((again.amount_untaxed, self._first(contract).move_id), (100.0, again))
             self.assertFalse(self._run(contract))
+
+    def test_posted_invoice_that_is_reset_and_deleted_is_billed_again(self):
+        with self.at("2026-03-01"):
+            contract, move = self._bill(post=True)
+            move.button_draft()
+            self.assertEqual(self._first(contract).state, "invoiced")
+            move.unlink()
+            self.assertEqual(self._run(contract).amount_untaxed, 100.0)
 
     def test_deleted_line_is_billed_again_and_the_others_are_not(self):
         with self.at("2026-03-01"):
@@ -288,7 +326,7 @@ class TestBillingInvoices(BillingCase):
             self.assertNotEqual(corrected, move)
             self.assertFalse(self._run(contract))
             corrected.unlink()
-            self.assertEqual(row.state, "credited")  # the first one is credited; billed again on request
+            self.assertEqual(row.state, "planned")  # as after any draft that is deleted
 
     def test_invoice_that_a_user_duplicates_bills_nothing_of_the_contract(self):
         with self.at("2026-03-01"):

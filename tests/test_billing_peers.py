@@ -50,7 +50,8 @@ class TestBillingPeers(BillingCase):
     def test_end_before_the_start_and_intervals_below_one_are_refused(self):
         """PEERS 2.3: both were accepted, and gave periods that end before they begin."""
         for vals in (
-            {"date_end": "2025-12-31"}, {"lines": [{"recurrence_interval": 0}]}, {"lines": [{"recurrence_interval": -1}]},
+            {"date_end": "2025-12-31"},
+            {"lines": [{"recurrence_interval": 0}]}, {"lines": [{"recurrence_interval": -1}]},
             {"lines": [{"date_start": "2026-03-01", "date_end": "2026-02-01"}]},
         ):
             with self.subTest(vals), self.assertRaises(ValidationError), self.cr.savepoint():

@@ -1,4 +1,5 @@
 import inspect
+from contextlib import contextmanager
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -27,6 +28,11 @@ class TestBillingRights(BillingCase):
         with self.at("2026-03-10"):
             self.contract = self._create_billed("2026-02-01")
             self._run(self.contract, "2026-02-01")
+
+    @contextmanager
+    def _denied(self, error=AccessError):
+        with self.assertRaises(error), self.cr.savepoint():
+            yield
 
     def _search(self, user, model="clm.installment"):
         return self.env[model].with_user(user).search([("contract_id", "=", self.contract.id)])
@@ -59,7 +65,7 @@ class TestBillingRights(BillingCase):
             ("bill again", rows[0].action_bill_again),
             ("confirm", rows[-1].action_confirm_credit),
         ):
-            with self.subTest(name, user=user.login), self.assertRaises(AccessError), self.cr.savepoint():
+            with self.subTest(name, user=user.login), self._denied():
                 act()
         self.assertEqual(len(self._rows(self.contract, "invoiced")), 1)
 
@@ -103,6 +109,40 @@ class TestBillingRights(BillingCase):
             with self.subTest(user.login, field="clm_mrr"), self.assertRaises(AccessError):
                 self.partner.with_user(user).read(["clm_mrr"])
 
+    # === WHAT ONE MAY DO WITHOUT THE RIGHTS OF THE OTHER === #
+
+    def test_salesperson_changes_own_contracts_and_the_schedule_follows(self):
+        with self.at("2026-02-10"):
+            contract = self.contract.with_user(self.user)
+            amendment = contract._amend(self.contract.date_start, reason="Change")
+            amendment.line_ids.price_unit = 200.0
+            amendment.action_activate()
+            self.assertEqual(contract.next_billing_date, self.contract.date_start)
+            contract._suspend("Works")
+            contract.action_resume()
+            contract.action_terminate(self.reason, "2026-02-20", agreed=True)
+        self.assertEqual(sum(self.contract.installment_ids.mapped("amount")), 142.86)
+
+    def test_accountant_posts_credits_cancels_and_deletes_invoices_and_the_schedule_follows(self):
+        row = self.contract.installment_ids.sorted("period_start")[0]
+        with self.at("2026-02-10"):
+            move = row.move_id.with_user(self.accountant)
+            move.action_post()
+            move.button_draft()
+            move.button_cancel()
+            self.assertEqual(row.state, "credited")
+            row.with_user(self.accountant).action_bill_again()
+            self.contract.with_user(self.accountant).action_bill_now()
+            again = row.move_id.with_user(self.accountant)
+            again.unlink()
+            self.assertEqual(row.state, "planned")
+            self.contract.with_user(self.accountant).action_bill_now()
+            last = row.move_id.with_user(self.accountant)
+            last.action_post()
+            refund = last._reverse_moves([{"invoice_date": "2026-02-10"}], cancel=True)
+            self.assertEqual((refund.state, row.state), ("posted", "credited"))
+            self.assertEqual(refund.invoice_line_ids.clm_installment_id, row)
+
     # === WHO WRITES === #
 
     def test_nobody_writes_creates_or_deletes_rows(self):
@@ -122,11 +162,11 @@ class TestBillingRights(BillingCase):
             for model, vals in values.items():
                 record = self.env[model].search([], limit=1).with_user(user)
                 for act in (lambda r=record, v=vals: r.create(v), lambda r=record, v=vals: r.write(v), record.unlink):
-                    with self.subTest(user=user.login, model=model), self.assertRaises(AccessError), self.cr.savepoint():
+                    with self.subTest(user=user.login, model=model), self._denied():
                         act()
-            with self.subTest(user=user.login), self.assertRaises(AccessError), self.cr.savepoint():
+            with self.subTest(user=user.login), self._denied():
                 self.contract.with_user(user).write({"installment_ids": [Command.update(row.id, {"amount": 1.0})]})
-            with self.subTest(user=user.login, where="line"), self.assertRaises(UserError), self.cr.savepoint():
+            with self.subTest(user=user.login, where="line"), self._denied(UserError):
                 self.contract.line_ids.with_user(user).write({"installment_ids": [Command.delete(row.id)]})
 
     def test_methods_that_a_client_can_call_are_those_that_check_rights(self):
@@ -148,14 +188,29 @@ class TestBillingRights(BillingCase):
         user = self._create_user("c-there", "account.group_account_invoice", company_id=other.id,
                                  company_ids=other.ids)
         row = self.contract.installment_ids.filtered(lambda row: row.state == "planned")[0]
+        income = self.env["account.account"].with_company(other).create({
+            "name": "Income", "code": "X1", "account_type": "income", "company_ids": [Command.set(other.ids)],
+        })
         journal = self.env["account.journal"].create({
             "name": "Elsewhere", "code": "ELSE", "type": "sale", "company_id": other.id,
+            "default_account_id": income.id,
         })
-        with self.assertRaises(Exception), self.cr.savepoint():
-            self.env["account.move"].with_user(user).create({
+        self.partner.with_company(other).property_account_receivable_id = self.env["account.account"].with_company(
+            other
+        ).create({
+            "name": "Receivable", "code": "X2", "account_type": "asset_receivable", "reconcile": True,
+            "company_ids": [Command.set(other.ids)],
+        })
+        for link in ({"clm_installment_id": row.id}, {"clm_contract_id": self.contract.id}, {}):
+            vals = {
                 "move_type": "out_invoice", "journal_id": journal.id, "partner_id": self.partner.id,
-                "invoice_line_ids": [Command.create({"name": "x", "price_unit": 1.0, "clm_installment_id": row.id})],
-            })
+                "invoice_line_ids": [Command.create({"name": "x", "price_unit": 1.0, **link})],
+            }
+            if not link:
+                self.assertTrue(self.env["account.move"].with_user(user).create(vals))
+                continue
+            with self.subTest(link), self._denied(UserError):
+                self.env["account.move"].with_user(user).create(vals)
         self.assertEqual(row.state, "planned")
 
     # === COMPANIES === #
@@ -183,6 +238,28 @@ class TestBillingRights(BillingCase):
         own = self.partner.with_user(both).with_context(allowed_company_ids=other.ids)
         self.assertEqual(own.clm_mrr, 0.0)
         self.assertEqual(own.with_context(allowed_company_ids=self.company.ids).clm_mrr, 100.0)
+
+    def test_bill_now_bills_contracts_of_two_companies_each_in_its_own_books(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        books = self.env["account.account"].with_company(other).create([
+            {"name": "Income", "code": "X1", "account_type": "income", "company_ids": [Command.set(other.ids)]},
+            {"name": "Receivable", "code": "X2", "account_type": "asset_receivable", "reconcile": True,
+             "company_ids": [Command.set(other.ids)]},
+        ])
+        self.env["account.journal"].create({
+            "name": "Elsewhere", "code": "ELSE", "type": "sale", "company_id": other.id,
+            "default_account_id": books[0].id,
+        })
+        self.partner.with_company(other).property_account_receivable_id = books[1]
+        user = self._create_user("c-both", "account.group_account_invoice", company_ids=(other | self.company).ids)
+        with self.at("2026-03-10"):
+            there = self._create_billed("2026-03-01", company_id=other.id, user_id=False)
+            both = (there | self.contract).with_user(user).with_context(
+                allowed_company_ids=(self.company | other).ids)
+            both.action_bill_now()
+            self.assertEqual(there.installment_ids.move_id.company_id, other)
+            self.assertEqual(self.contract.installment_ids.move_id.company_id, self.company)
+            self.assertEqual(len(self._rows(self.contract, "invoiced")), 2)
 
     def test_bill_now_does_not_bill_contracts_that_one_cannot_read(self):
         with self.at("2026-03-10"):

@@ -156,6 +156,18 @@ class TestBillingRun(BillingCase):
             self.assertEqual(bad.installment_ids.sorted("period_start")[0].state, "due")
             self.assertEqual(bad.invoice_count, 0)
 
+    def test_customer_who_gets_one_invoice_waits_for_the_contract_that_fails(self):
+        self.company.clm_billing_grouping = "customer"
+        with self.at("2026-03-01"):
+            bad = self._create_billed("2026-03-01", [{"product_id": self._prepare_bad_product().id}])
+            mate = self._create_billed("2026-03-01")
+            other = self._create_billed("2026-03-01", partner_id=self.other_partner.id)
+            self.assertEqual(self._run().line_ids.clm_contract_id, other)
+            self.assertEqual(self._last_run().failed_contract_ids, bad | mate)
+            bad.line_ids.product_id.property_account_income_id = self.income
+            self.assertEqual(self._run().line_ids.clm_contract_id, bad | mate)
+            self.assertFalse((bad | mate).filtered("cron_error"))
+
     def test_error_stays_while_one_of_several_invoices_fails(self):
         with self.at("2026-03-20"):
             contract = self._create_billed("2026-03-01", [
@@ -219,13 +231,13 @@ class TestBillingRun(BillingCase):
                 few, many = self._count_statements(20, post), self._count_statements(60, post)
                 self.assertLessEqual((many - few) / 40, most)
 
-    def test_contract_that_failed_before_slows_nobody_down(self):
+    def test_contract_that_cannot_be_billed_slows_nobody_down(self):
+        alone = self._count_statements(20)
         with self.at("2026-03-01"):
             bad = self._create_many(1)
             bad._unlocked().line_ids.product_id = self._prepare_bad_product()
-            self._run()
-        with_bad = self._count_statements(20)
-        bad._unlocked().line_ids.product_id = self.product
-        with self.at("2026-03-01"):
-            self._run()
-        self.assertLessEqual(with_bad, self._count_statements(20) * 1.5 + 60)
+        first = self._count_statements(20)  # the culprit is looked for
+        again = self._count_statements(20)  # and known
+        self.assertTrue(bad.cron_error)
+        self.assertLessEqual(first, alone * 3)
+        self.assertLessEqual(again, alone * 1.5)

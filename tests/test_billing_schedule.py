@@ -23,8 +23,10 @@ class TestBillingSchedule(BillingCase):
             locked = contract.installment_ids.filtered(lambda row: row.state not in ("planned", "due"))
             before = locked.read(KEPT)
             self.assertGreater(len(locked), 3)
-            for vals in ({"clm_billing_proration": "none"}, {"clm_billing_horizon": 3}, {"clm_billing_proration": "days30"}):
-                self.company.write(vals)
+            for name, value in (
+                ("clm_billing_proration", "none"), ("clm_billing_horizon", 3), ("clm_billing_proration", "days30"),
+            ):
+                self.company[name] = value
                 contract._sync_schedule()
                 contract.billing_mode = "none"
                 contract.billing_mode = "auto"
@@ -86,6 +88,15 @@ class TestBillingSchedule(BillingCase):
             self.company.clm_billing_horizon = 1
         self.run_on("2026-01-01")
         self.assertEqual(len(contract.installment_ids), 3)
+
+    def test_horizon_out_of_bounds_is_refused(self):
+        for months in (0, -1, 121):
+            with (
+                self.subTest(months), mute_logger("odoo.sql_db"), self.assertRaises(psycopg2.errors.CheckViolation),
+                self.cr.savepoint(),
+            ):
+                self.company.clm_billing_horizon = months
+                self.env.flush_all()
 
     def test_endless_contract_rolls_on_with_the_daily_run(self):
         with self.at("2026-01-01"):
@@ -170,6 +181,16 @@ class TestBillingSchedule(BillingCase):
             self.assertEqual(self._run(contract).amount_untaxed, 100.0)
             self.assertEqual(order._create_invoices().amount_untaxed, 7.0)
 
+    def test_order_of_a_line_that_was_amended_before_it_was_billed_has_nothing_to_invoice(self):
+        with self.at("2026-03-01"):
+            order, contract = self._create_order_with_contract()
+            contract.action_activate()
+            amendment = self._amend(contract, "2026-03-01")
+            amendment.line_ids.price_unit = 90.0
+            amendment.action_activate()
+            self.assertEqual(contract.line_ids.mapped("price_unit"), [90.0])
+            self.assertEqual(order.order_line.mapped("qty_to_invoice"), [0.0, 1.0])
+
     def test_order_is_billed_itself_when_its_contract_is_cancelled_or_does_not_bill(self):
         with self.at("2026-03-01"):
             order, contract = self._create_order_with_contract()
@@ -183,7 +204,9 @@ class TestBillingSchedule(BillingCase):
     def test_invoices_and_credit_notes_of_a_contract_are_no_purchases_nor_refunds(self):
         def kinds():
             self.env.flush_all()
-            events = self.env["clm.event"].search([("partner_id", "=", self.partner.id), ("model", "=", "account.move")])
+            events = self.env["clm.event"].search([
+                ("partner_id", "=", self.partner.id), ("model", "=", "account.move"),
+            ])
             return sorted(events.mapped("kind"))
 
         with self.at("2026-03-01"):

@@ -208,7 +208,8 @@ class TestPortalBillingValues(PortalBillingCase):
 
     def test_suppliers_see_the_bills_that_we_made(self):
         with self.at("2026-02-10"):
-            contract = self._create_shared([{"billing": "arrears"}], direction="supplier")
+            kind = self._create_type(direction="supplier", signature_required="none")
+            contract = self._create_shared([{"billing": "arrears"}], direction="supplier", type_id=kind.id)
             move = self._bill(contract)
             [row] = self._billing(contract)["invoices"]
         self.assertEqual((move.move_type, row["state"]), ("in_invoice", "open"))

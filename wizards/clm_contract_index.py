@@ -1,4 +1,5 @@
 from collections import defaultdict
+from time import monotonic
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -6,6 +7,9 @@ from odoo.fields import Command
 from odoo.tools import formatLang
 
 from ..tools.transitions import ACTIVE, SIGNED
+
+#: how long one press of the button works, well below the time limit of a web request
+MAX_SECONDS = 60
 
 
 class ClmContractIndex(models.TransientModel):
@@ -30,7 +34,7 @@ class ClmContractIndex(models.TransientModel):
     method = fields.Selection(
         [("percent", "By percent"), ("index", "By an index")], "Increase", required=True, default="percent",
     )
-    percent = fields.Float("Percent", digits=(16, 4), help="Negative: prices go down.")
+    percent = fields.Float(digits=(16, 4), help="Negative: prices go down.")
     index_name = fields.Char("Name of the Index", help="Stands in the title of the amendments.")
     index_old = fields.Float("Index Then", digits=(16, 4), help="When the present prices were set.")
     index_new = fields.Float("Index Now", digits=(16, 4))
@@ -47,9 +51,13 @@ class ClmContractIndex(models.TransientModel):
         "clm.contract.index.line", "wizard_id", string="New Prices", domain=[("problem", "=", False)],
     )
     left_out_ids = fields.One2many(
-        "clm.contract.index.line", "wizard_id", string="Left Out", domain=[("problem", "!=", False)],
+        "clm.contract.index.line", "wizard_id", domain=[("problem", "!=", False)],
     )
     summary = fields.Char(compute="_compute_summary")
+    amendment_ids = fields.Many2many(
+        "clm.contract", "clm_contract_index_amendment_rel", string="Amendments", readonly=True,
+    )
+    done_count = fields.Integer("Done", compute="_compute_done_count")
 
     # === DEFAULTS === #
 
@@ -98,6 +106,11 @@ class ClmContractIndex(models.TransientModel):
                 ),
             ) if sums else self.env._("No price changes.")
 
+    @api.depends("amendment_ids")
+    def _compute_done_count(self):
+        for wizard in self:
+            wizard.done_count = len(wizard.amendment_ids)
+
     @api.constrains("percent", "method", "index_old", "index_new", "has_floor", "floor", "has_cap", "cap")
     def _check_change(self):
         for wizard in self:
@@ -142,25 +155,44 @@ class ClmContractIndex(models.TransientModel):
     def action_apply(self):
         """Amend the contracts of the list, each on its own: one that fails is left as it was.
 
-        :return: action that says what was done, and opens the amendments
+        Stops in good time before the web server would; pressing the button again goes on with the rest.
+
+        :return: action that says what was done, and opens the amendments; or shows what is left
         :raise UserError: with the reasons, when no contract could be changed
         """
         self.ensure_one()
-        amendments, failed = self.env["clm.contract"], []
+        if not self.line_ids:
+            raise UserError(self.env._("No price changes."))
+        until = monotonic() + MAX_SECONDS
         for contract, lines in self.line_ids.grouped("contract_id").items():
-            try:
-                with self.env.cr.savepoint():
-                    amendments |= lines._amend(contract)
-            except UserError as error:
-                failed.append(f"{contract.name}: {error}")
-        if not amendments:
-            raise UserError("\n".join(failed) or self.env._("No price changes."))
-        return self._notify_done(amendments, failed)
+            self._amend(contract, lines)
+            if monotonic() > until:
+                break
+        self.invalidate_recordset(["line_ids", "left_out_ids"])
+        if self.line_ids:
+            return self._reopen()
+        failed = [
+            f"{line.contract_id.name}: {line.problem}" for line in self.left_out_ids if line.contract_line_id
+        ]
+        if not self.amendment_ids:
+            raise UserError("\n".join(failed))
+        return self._notify_done(failed)
 
-    def _notify_done(self, amendments, failed):
+    def _amend(self, contract, lines):
+        """Amend one contract, or note on its row why not. What is done with disappears from the list."""
+        try:
+            with self.env.cr.savepoint():
+                self.amendment_ids |= lines._amend(contract)
+        except UserError as error:
+            lines[0].problem = str(error)
+            lines = lines[1:]
+        lines.unlink()
+
+    def _notify_done(self, failed):
+        count = len(self.amendment_ids)
         message = (
-            self.env._("Amendments drafted: %(count)s.", count=len(amendments)) if self.needs_signature
-            else self.env._("Contracts with new prices: %(count)s.", count=len(amendments))
+            self.env._("Amendments drafted: %(count)s.", count=count) if self.needs_signature
+            else self.env._("Contracts with new prices: %(count)s.", count=count)
         )
         if failed:
             message += "\n" + self.env._("Left alone:") + "\n" + "\n".join(failed)
@@ -172,7 +204,7 @@ class ClmContractIndex(models.TransientModel):
                 "message": message,
                 "type": "warning" if failed else "success",
                 "sticky": bool(failed),
-                "next": amendments._get_records_action(name=self.env._("Indexation")),
+                "next": self.amendment_ids._get_records_action(name=self.env._("Indexation")),
             },
         }
 
@@ -184,6 +216,7 @@ class ClmContractIndex(models.TransientModel):
             ("direction", "=", "customer"), ("state", "=", ACTIVE), ("amends_id", "=", False),
             ("company_id", "in", self.env.companies.ids),
         ])
+        contracts -= self.amendment_ids.amends_id  # never twice
         types = self.type_ids
         return contracts.filtered(lambda contract: contract.type_id in types) if types else contracts
 

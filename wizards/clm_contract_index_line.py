@@ -17,7 +17,7 @@ class ClmContractIndexLine(models.TransientModel):
     partner_id = fields.Many2one(related="contract_id.partner_id")
     currency_id = fields.Many2one(related="contract_id.currency_id")
     old_price = fields.Float(related="contract_line_id.price_unit", string="Price Now")
-    new_price = fields.Float("New Price", digits="Product Price", readonly=True)
+    new_price = fields.Float(digits="Product Price", readonly=True)
     change = fields.Float("Change (%)", compute="_compute_change")
     monthly_change = fields.Monetary("Per Month", compute="_compute_change", help="What it adds per month.")
     problem = fields.Char("Left Out Because", readonly=True)
