@@ -16,7 +16,7 @@ class ClmContract(models.Model):
     _inherit = "clm.contract"
 
     billing_mode = fields.Selection(
-        BILLING_MODES, "Billing", required=True, default="auto",
+        BILLING_MODES, "Billing", required=True,
         compute="_compute_billing_mode", store=True, readonly=False, precompute=True, tracking=True,
         groups="base.group_user",
         help="Automatically: the billing run makes the invoices. By hand: only “Bill Now” does. Not from here: there "

@@ -1,7 +1,9 @@
+from collections import defaultdict
 from decimal import Decimal
 
 from odoo import api, fields, models
 
+from ..const import COLLECT
 from ..tools import schedule
 from .clm_contract_billing import BILLING_GROUPS, IN_FORCE
 from .clm_installment import OPEN_ROWS
@@ -42,10 +44,20 @@ class ClmContract(models.Model):
 
     def _terms_changed(self):
         """What is charged changed, or for how long: bring schedule and recurring revenue in line."""
-        contracts = self.sudo().filtered(lambda contract: contract.state in IN_FORCE)  # sudo: see _sync_schedule
+        if self.env.context.get("clm_terms_later") is COLLECT:
+            return  # whoever said so calls this at the end
+        contracts = self.sudo().filtered(  # sudo: see _sync_schedule
+            lambda contract: contract.state in IN_FORCE and not contract.amends_id
+        )
         if contracts:
             contracts._sync_schedule()
             contracts._mrr_changed()
+
+    def _apply_amendment(self):
+        """An amendment changes many things at once: what follows from them is done once."""
+        res = super(ClmContract, self.with_context(clm_terms_later=COLLECT))._apply_amendment()
+        self.amends_id._terms_changed()
+        return res
 
     # === SYNC === #
 
@@ -189,7 +201,7 @@ class ClmContractLine(models.Model):
 
     def _plan_rows(self, locked, horizon):
         rounding = Decimal(str(self.currency_id.rounding))
-        return schedule.plan(
+        return self._within_charges(locked, schedule.plan(
             self._service_terms(), Decimal(str(self.price_subtotal)), rounding, horizon,
             [
                 schedule.Row(
@@ -199,7 +211,30 @@ class ClmContractLine(models.Model):
                 for row in locked
             ],
             line_end=self.date_end or None,
-        )
+        ))
+
+    def _within_charges(self, locked, planned_rows):
+        """What somebody credited by hand already is not credited again: in all never more than was charged.
+
+        :param locked: ``clm.installment`` that can no longer change
+        :param planned_rows: list of ``schedule.Planned``
+        """
+        found, given = [], defaultdict(Decimal)
+        for planned in planned_rows:
+            charge = planned.kind == schedule.CREDIT and locked.filtered(
+                lambda row, days=planned: row.kind == schedule.CHARGE and row.state == "invoiced"
+                and row.period_start <= days.start and days.end <= row.period_end
+            )[:1]
+            by_hand = sum(charge._billing_lines()[1].mapped("price_subtotal")) if charge else 0.0
+            if by_hand:
+                left = Decimal(str(abs(charge.amount))) - Decimal(str(abs(by_hand))) - given[charge]
+                back = max(min(abs(planned.amount), left), Decimal(0))
+                given[charge] += back
+                if back:
+                    found.append(planned._replace(amount=back.copy_sign(planned.amount)))
+            else:
+                found.append(planned)
+        return found
 
     def _prepare_installment_vals(self, planned):
         """Hook: values of a row of the schedule.

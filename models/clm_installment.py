@@ -151,21 +151,31 @@ class ClmInstallment(models.Model):
         A deleted draft frees its rows; a cancelled or fully credited invoice leaves them credited, to be billed again
         on request.
         """
-        freed = self.browse()
+        freed = changed = self.browse()
         for row in self.exists():
-            lines = row.move_line_ids.filtered(lambda line: line.parent_state != "cancel")
-            billed = lines.filtered(lambda line: not line._clm_is_reversal())
-            reversed_lines = (lines - billed).filtered(lambda line: line.parent_state == "posted")
+            billed, reversed_lines = row._billing_lines()
             left = sum(line.price_subtotal for line in billed) - sum(line.price_subtotal for line in reversed_lines)
+            state = row.state
             if billed and (not reversed_lines or not row.currency_id.is_zero(left)):
                 row.write({"state": "invoiced", "move_line_id": billed.sorted("id")[-1].id})
             elif row.move_line_ids:
                 row.write({"state": "credited", "move_line_id": False})
-            elif row.state in ("invoiced", "credited"):
+            elif state in ("invoiced", "credited"):
                 freed |= row
+            if reversed_lines or row.state != state:
+                changed |= row
         if freed:
             freed._free()
+        if changed:
+            changed.contract_id._sync_schedule()  # a credit that is proposed for these days may be too much now
         self.exists().filtered(lambda row: row._is_beyond_end()).contract_id._mrr_changed()
+
+    def _billing_lines(self):
+        """:return: pair of ``account.move.line``: those that bill this row, and the posted ones that take that back"""
+        self.ensure_one()
+        lines = self.move_line_ids.filtered(lambda line: line.parent_state != "cancel")
+        billed = lines.filtered(lambda line: not line._clm_is_reversal())
+        return billed, (lines - billed).filtered(lambda line: line.parent_state == "posted")
 
     def _is_beyond_end(self):
         """:return: whether these days are charged although the contract ends before their last one"""

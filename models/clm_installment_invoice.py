@@ -43,6 +43,8 @@ class ClmInstallment(models.Model):
             "currency_id": contract.currency_id.id,
             "invoice_date": self[0].date_planned,
             "invoice_payment_term_id": contract.payment_term_id.id,
+            # without terms: at once, which for Odoo would be the day of the run
+            **({} if contract.payment_term_id else {"invoice_date_due": self[0].date_planned}),
             "fiscal_position_id": contract.fiscal_position_id.id,
             "invoice_user_id": contract.user_id.id,
             "invoice_origin": ", ".join(contracts.sorted("id").mapped("name")),

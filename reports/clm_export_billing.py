@@ -33,7 +33,7 @@ class ClmExport(models.AbstractModel):
 
     @api.model
     def _note_of_direction(self, options):
-        return dict(options._fields["direction"]._description_selection(self.env))[options.direction]
+        return self.env._("Supplier contracts") if options.direction == "supplier" else self.env._("Customer contracts")
 
     @api.model
     def _report(self, name, options):
@@ -134,7 +134,7 @@ class ClmExport(models.AbstractModel):
         domain = self._domain(options) & Domain("date_planned", ">=", options.date_from) & Domain(
             "date_planned", "<=", options.date_to)
         figures = {
-            "forecast": _("To invoice"), "drafted": _("Of it in drafts"), "invoiced": _("Invoiced"),
+            "forecast": _("To invoice"), "drafted": _("In draft invoices"), "invoiced": _("Invoiced"),
             "credited": _("Credited"),
         }
         own = {"forecast": _("To invoice in company currency"), "invoiced": _("Invoiced in company currency")}
@@ -143,7 +143,8 @@ class ClmExport(models.AbstractModel):
                 _("By Month"), report, domain,
                 [
                     Col("date_planned:month", _("Month from"), "date"), self._currency()._replace(printed=True),
-                    Col("installment_id:count", _("Rows"), "integer", 8, "sum"), *self._sums(figures), *self._sums(own, ""),
+                    Col("installment_id:count", _("Rows"), "integer", 8, "sum"), *self._sums(figures),
+                    *self._sums(own, "", ()),
                 ],
                 groups=("date_planned:month", "currency_id"), notes=[title, *notes],
             ),

@@ -307,6 +307,17 @@ class TestBillingAmendments(BillingCase):
             credit = contract.installment_ids.filtered("to_confirm")
             self.assertEqual(credit.amount, -60.0)
 
+    def test_proposed_credit_shrinks_or_goes_when_somebody_credits_the_invoice_by_hand(self):
+        for price, expected in ((60.0, [-40.0]), (100.0, [])):
+            with self.subTest(price), self.at("2026-03-20"):
+                contract, credit = self._terminated()
+                self.assertEqual(credit.amount, -70.97)
+                refund = contract.installment_ids.move_id._reverse_moves([{"invoice_date": "2026-03-20"}])
+                refund.invoice_line_ids.price_unit = price
+                refund.action_post()
+                proposed = contract.installment_ids.filtered(lambda row: row.kind == "credit")
+                self.assertEqual(proposed.mapped("amount"), expected)
+
     def test_termination_before_the_first_invoice_charges_the_served_days(self):
         with self.at("2026-03-20"):
             contract = self._create_billed("2026-03-01")

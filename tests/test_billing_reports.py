@@ -300,6 +300,17 @@ class TestBillingReconciliation(BillingReportCase):
             contract.with_user(self.user).read(["leakage"])
         self.assertNotIn("margin", contract.with_user(self.user).fields_get())
 
+    def test_contract_form_shows_leakage_and_margin_to_accountants_alone(self):
+        contract = self._create_billed("2026-01-01")
+        for user, shown in ((self.user, False), (self.accountant, True), (self.bookkeeper, True)):
+            arch = contract.with_user(user).get_view(view_type="form")["arch"]
+            for name in ("action_open_reconciliation", "action_open_margin"):
+                self.assertEqual(f'name="{name}"' in arch, shown, (user.login, name))
+        mine = contract.with_user(self.accountant)
+        for action in (mine.action_open_reconciliation(), mine.action_open_margin()):
+            rows = self.env[action["res_model"]].with_user(self.accountant).with_context(**action["context"])
+            self.assertEqual(rows.search(action["domain"]).contract_id, contract)
+
     def test_accountants_read_every_money_report(self):
         for user in (self.accountant, self.bookkeeper):
             for name in ("billing", "deferred", "margin", "mrr"):
