@@ -100,7 +100,7 @@ class ClmBillingEngine(models.AbstractModel):
             held = self._extend_schedules(company, date)
             if held and self._key_field() == "partner_id":  # rows of theirs may be missing on the invoice
                 domain &= Domain("partner_id", "not in", held.commercial_partner_id.ids)
-        self._mark_due(domain, commits=contracts is None)
+        self._mark_due(self._reached_domain(company, date, contracts), commits=contracts is None)
         self._forget_errors(company, date, contracts)
         return domain
 
@@ -160,13 +160,16 @@ class ClmBillingEngine(models.AbstractModel):
     @api.model
     def _due_domain(self, company, date, contracts=None):
         """:return: ``Domain`` of the rows that are to be billed"""
+        domain = self._reached_domain(company, date, contracts)
+        return domain if contracts is not None else domain & Domain("contract_id.billing_mode", "=", "auto")
+
+    def _reached_domain(self, company, date, contracts=None):
+        """:return: ``Domain`` of the rows whose day has come, whoever bills them"""
         domain = Domain([
             ("company_id", "=", company.id), ("state", "in", ("planned", "due")), ("to_confirm", "=", False),
             ("date_planned", "<=", date), ("contract_id.state", "in", ("active", "closed")),
         ])
-        if contracts is not None:
-            return domain & Domain("contract_id", "in", contracts.ids)
-        return domain & Domain("contract_id.billing_mode", "=", "auto")
+        return domain if contracts is None else domain & Domain("contract_id", "in", contracts.ids)
 
     def _keys(self, domain):
         """:return: list of what batches are made of: ids of contracts, or of customers where they share an invoice"""

@@ -4,6 +4,8 @@ from odoo.tools import SQL
 #: documents that add to what is invoiced, and those that take back
 INVOICES = ("out_invoice", "out_receipt", "in_invoice", "in_receipt")
 REFUNDS = ("out_refund", "in_refund")
+#: One key of company and currency: joined on two columns, the planner sorts every contract by every currency.
+KEY_STEP = 1 << 31
 #: what :meth:`ClmBillingReportMixin._document_lines` reads
 DOCUMENT_FIELDS = {
     "account.move": [
@@ -51,14 +53,14 @@ class ClmBillingReportMixin(models.AbstractModel):
             base = rates[company.currency_id.id]
             shown = self.env["res.currency"]._get_conversion_rate(company.currency_id, own, self.env.company, day)
             rows += [
-                (company.id, currency.id, base / rates[currency.id], shown, day,
+                (company.id * KEY_STEP + currency.id, base / rates[currency.id], shown, day,
                  currency.decimal_places, company.currency_id.decimal_places)
                 for currency in currencies
             ]
         columns = [list(column) for column in zip(*rows, strict=True)]
-        types = ("int4", "int4", "numeric", "numeric", "date", "int4", "int4")
+        types = ("int8", "numeric", "numeric", "date", "int4", "int4")
         return SQL(
-            "unnest(%s) AS s(company_id, currency_id, rate, company_rate, as_of, digits, company_digits)",
+            "unnest(%s) AS s(key, rate, company_rate, as_of, digits, company_digits)",
             SQL(", ").join(
                 SQL("%s::%s[]", column, SQL(kind))  # pylint: disable=sql-injection
                 for column, kind in zip(columns, types, strict=True)
@@ -70,8 +72,7 @@ class ClmBillingReportMixin(models.AbstractModel):
         """:return: SQL of the join of table ``s`` to a contract"""
         contract = SQL.identifier(contract)
         return SQL(
-            "JOIN %s ON s.company_id = %s.company_id AND s.currency_id = %s.currency_id",
-            self._setup(), contract, contract,
+            "JOIN %s ON s.key = %s.company_id::int8 * %s + %s.currency_id", self._setup(), contract, KEY_STEP, contract,
         )
 
     @api.model

@@ -5,6 +5,7 @@ from openpyxl import load_workbook
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
+from odoo.tools import SQL
 
 from ..models import clm_export
 from .test_billing_reports import BillingReportCase
@@ -13,6 +14,15 @@ REPORTS = ("reconciliation", "aged", "deferred", "schedule", "mrr", "expiring")
 
 
 class ExportCase(BillingReportCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # what the database has already is billed elsewhere
+        cls.env.cr.execute(SQL("UPDATE account_move_line SET clm_contract_id = NULL, clm_installment_id = NULL"))
+        cls.env.cr.execute(SQL("DELETE FROM clm_installment"))
+        cls.env.cr.execute(SQL("DELETE FROM clm_mrr_movement"))
+        cls.env.invalidate_all()
+
     def _wizard(self, report, user=None, **vals):
         return self.env["clm.billing.export"].with_user(user or self.accountant).create({"report": report, **vals})
 
