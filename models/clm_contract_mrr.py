@@ -78,8 +78,18 @@ class ClmContract(models.Model):
         foreign = any(contract.currency_id != company.currency_id for contract in self)
         if not foreign or not found:
             return found
-        ends = self._closed_months(min(movement.date for movement in found), company._lifecycle_today())
+        ends = self._closed_months(found[0].date, company._lifecycle_today()) + self._days_at_zero(found)
         return found + mrr.fx_movements(found, convert, ends, Decimal(str(company.currency_id.rounding)))
+
+    @api.model
+    def _days_at_zero(self, movements):
+        """:return: list of the days from which a contract brings nothing: nothing of it is left in any currency"""
+        balances, days = defaultdict(Decimal), []
+        for movement in movements:
+            balances[movement.contract] += movement.amount
+            if not balances[movement.contract]:
+                days.append(movement.date)
+        return days
 
     @api.model
     def _closed_months(self, first, today):

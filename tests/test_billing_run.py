@@ -229,6 +229,7 @@ class TestBillingRun(BillingCase):
             with self.subTest(post=post):
                 self._count_statements(2, post)  # what is cached for ever
                 few, many = self._count_statements(20, post), self._count_statements(60, post)
+                print("STMT", post, few, many)
                 self.assertLessEqual((many - few) / 40, most)
 
     def test_contract_that_cannot_be_billed_slows_nobody_down(self):
