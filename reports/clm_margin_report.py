@@ -217,6 +217,7 @@ class ClmContract(models.Model):
     @api.readonly
     def action_open_reconciliation(self):
         """What was contracted, invoiced and collected of these contracts, row by row."""
+        self.env["clm.billing.report"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_billing_report_action")
         return {
             **action,
@@ -229,6 +230,7 @@ class ClmContract(models.Model):
     @api.readonly
     def action_open_margin(self):
         """Revenue and cost of these contracts."""
+        self.env["clm.margin.report"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_margin_report_action")
         return {
             **action, "domain": [("contract_id", "in", self.ids)], "context": {"clm_contract_ids": self.ids},

@@ -20,6 +20,8 @@ ACTS = (
     "skip", "amend_price", "amend_quantity", "amend_remove", "amend_add", "amend_end", "pause", "resume", "terminate",
     "withdraw", "renew", "delete", "cancel", "credit", "bill_again", "confirm", "refuse", "post",
 )
+# possible only after others, so blind chance would hardly ever reach them
+FOLLOW_UPS = ("resume", "withdraw", "confirm", "refuse", "bill_again")
 IN_FORCE = ("signed", "active", "closed")
 
 
@@ -349,7 +351,10 @@ class TestBillingLaws(BillingCase):
                     self._run()
                     self._check_quiet()
                 else:
-                    act = next((act for act in chance.sample(ACTS, 6) if self._try(chance, contract, act)), "none")
+                    acts = chance.sample(ACTS, 6)
+                    if chance.random() < 0.4:
+                        acts = chance.sample(FOLLOW_UPS, len(FOLLOW_UPS)) + acts
+                    act = next((act for act in acts if self._try(chance, contract, act)), "none")
                 story.append((str(today), act))
                 done.add(act)
                 self._check_days(today, complete=passes)

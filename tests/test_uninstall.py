@@ -76,8 +76,8 @@ class TestUninstall(BaseCase):
         left = {
             "tables": "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'clm%'",
             "columns": "SELECT table_name, column_name FROM information_schema.columns"
-                       " WHERE column_name LIKE 'lifecycle%' OR column_name LIKE 'clm%' OR column_name IN ('purchase_number', 'purchase_type')",
-            "crons": "SELECT cron_name FROM ir_cron WHERE cron_name::text LIKE 'Lifecycle%' OR cron_name::text LIKE 'Contracts:%'",
+                       " WHERE column_name ~ '^(lifecycle|clm)' OR column_name IN ('purchase_number', 'purchase_type')",
+            "crons": "SELECT cron_name FROM ir_cron WHERE cron_name::text ~ '^(Lifecycle|Contracts:)'",
             "actions": "SELECT id FROM ir_act_server WHERE code LIKE '%clm.%'",
             "parameters": "SELECT key FROM ir_config_parameter WHERE key LIKE 'clm%'",
             "models": "SELECT model FROM ir_model WHERE model LIKE 'clm.%'",
