@@ -26,9 +26,10 @@ class AccountMoveLine(models.Model):
 
     def _copy_data_extend_business_fields(self, values):
         """A credit note, and the invoice that replaces a corrected one, speak of the same installment."""
-        super()._copy_data_extend_business_fields(values)
+        res = super()._copy_data_extend_business_fields(values)
         line = self.sudo()  # sudo: whoever may reverse an invoice keeps its links
         values.update(clm_contract_id=line.clm_contract_id.id, clm_installment_id=line.clm_installment_id.id)
+        return res
 
     def _clm_is_reversal(self):
         """:return: whether this line takes back what another line billed"""

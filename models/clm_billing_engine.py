@@ -173,8 +173,8 @@ class ClmBillingEngine(models.AbstractModel):
 
     def _keys(self, domain):
         """:return: list of what batches are made of: ids of contracts, or of customers where they share an invoice"""
-        groups = self.env["clm.installment"]._read_group(domain, [self._key_field()], order=self._key_field())
-        return [record.id for record, in groups]
+        groups = self.env["clm.installment"]._read_group(domain, [self._key_field()])
+        return sorted(record.id for record, in groups)
 
     @api.model
     def _key_field(self):

@@ -14,7 +14,8 @@ class ClmBillingRun(models.Model):
     started_at = fields.Datetime("Started", readonly=True, default=fields.Datetime.now)
     finished_at = fields.Datetime("Finished", readonly=True)
     state = fields.Selection(
-        [("running", "Running"), ("done", "Done"), ("failed", "Done, with errors")], readonly=True, default="running",
+        [("running", "Running"), ("done", "Done"), ("failed", "Done, with errors"), ("stopped", "Interrupted")],
+        readonly=True, default="running",
     )
     key_count = fields.Integer("Contracts", readonly=True, help="Contracts, or customers who get one invoice, to bill.")
     done_count = fields.Integer("Handled", readonly=True)
@@ -33,6 +34,10 @@ class ClmBillingRun(models.Model):
 
         :param int count: contracts, or customers who get one invoice, to bill
         """
+        self.search([
+            ("company_id", "=", self.env.company.id), ("state", "=", "running"),
+            ("write_date", "<", fields.Datetime.subtract(fields.Datetime.now(), hours=1)),
+        ]).state = "stopped"  # its process is gone: a batch takes seconds
         return self.create({"company_id": self.env.company.id, "key_count": count}) if count else self
 
     def _progress(self, handled, moves, failed):
@@ -46,8 +51,10 @@ class ClmBillingRun(models.Model):
 
     def _finish(self):
         for run in self:
+            state = "failed" if run.failed_contract_ids else "done"
             run.write({
-                "finished_at": fields.Datetime.now(), "state": "failed" if run.failed_contract_ids else "done",
+                "finished_at": fields.Datetime.now(),
+                "state": state if run.done_count >= run.key_count else "stopped",  # the cron goes on in another run
             })
 
     def action_view_failed(self):

@@ -138,6 +138,8 @@ class ClmContract(models.Model):
             # what failed is kept on the contracts, so nothing may be rolled back here
             return self._notify(self.env._("Not billed"), "\n".join(errors), "danger")
         upcoming = min((contract.next_billing_date for contract in self if contract.next_billing_date), default=None)
+        if upcoming and upcoming <= min(contract._today() for contract in self):
+            raise UserError(self.env._("A billing run has these contracts at this moment. Look again in a minute."))
         if upcoming:
             raise UserError(self.env._(
                 "Nothing is due. The next invoice is planned for %(day)s.", day=fields.Date.to_string(upcoming),

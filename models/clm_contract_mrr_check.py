@@ -74,6 +74,7 @@ class ClmContract(models.Model):
         own = company.currency_id
         currencies = own
         if company.clm_mrr_closed_on and day <= company.clm_mrr_closed_on and day == fields.Date.end_of(day, "month"):
+            # pylint: disable-next=no-search-all
             currencies |= self.env["res.currency"].with_context(active_test=False).search([])
         rates = [
             1.0 if currency == own else currency._get_conversion_rate(currency, own, company, day)

@@ -221,15 +221,15 @@ class ClmContractLine(models.Model):
         """
         found, given = [], defaultdict(Decimal)
         for planned in planned_rows:
-            charge = planned.kind == schedule.CREDIT and locked.filtered(
+            charges = planned.kind == schedule.CREDIT and locked.filtered(
                 lambda row, days=planned: row.kind == schedule.CHARGE and row.state == "invoiced"
                 and row.period_start <= days.start and days.end <= row.period_end
-            )[:1]
-            by_hand = sum(charge._billing_lines()[1].mapped("price_subtotal")) if charge else 0.0
-            if by_hand:
-                left = Decimal(str(abs(charge.amount))) - Decimal(str(abs(by_hand))) - given[charge]
+            )
+            left = charges._left_to_credit(locked) if charges else None
+            if left is not None:
+                left -= given[charges]
                 back = max(min(abs(planned.amount), left), Decimal(0))
-                given[charge] += back
+                given[charges] += back
                 if back:
                     found.append(planned._replace(amount=back.copy_sign(planned.amount)))
             else:
@@ -257,10 +257,25 @@ class ClmContractLine(models.Model):
 class ClmInstallment(models.Model):
     _inherit = "clm.installment"
 
-    def _is_settled(self):
-        """:return: whether a billed row is out of the account: never charged, or taken back by its own credit note"""
-        self.ensure_one()
-        return self.state == "skipped" or (self.kind == schedule.CHARGE and self.state == "credited")
+    def _left_to_credit(self, locked):
+        """:param locked: all rows of the line that can no longer change
+        :return: what is left of these charges after credit notes by hand and granted credits, above 0; ``None`` if
+            there are no credit notes by hand, so that days tell
+        """
+        billed, by_hand = self.env["account.move.line"], self.env["account.move.line"]
+        for row in self:
+            charged, back = row._billing_lines()
+            billed |= charged
+            by_hand |= back
+        if not by_hand:
+            return None
+        first, last = min(self.mapped("period_start")), max(self.mapped("period_end"))
+        granted = locked.filtered(
+            lambda row: row.kind == schedule.CREDIT and row.state == "invoiced"
+            and row.period_start >= first and row.period_end <= last
+        )
+        standing = sum(billed.mapped("price_subtotal")) - sum(by_hand.mapped("price_subtotal"))
+        return Decimal(str(self.currency_id.round(abs(standing) - abs(sum(granted.mapped("amount"))))))
 
     def _has_value(self, name, value):
         field = self._fields[name]

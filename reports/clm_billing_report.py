@@ -91,7 +91,7 @@ class ClmBillingReport(models.Model):
     changed = _money("Leakage: Changed", help="The invoice says another amount than the contract.")
     forecast = _money("To Invoice", help="Planned and due, proposed credits aside.")
     leakage_rate = fields.Float(
-        "Leakage Rate", readonly=True, aggregator="avg", help="Leakage / contracted to date.",
+        readonly=True, aggregator="avg", help="Leakage / contracted to date.",
     )
     contracted_currency = _foreign("Contracted")
     discount_currency = _foreign("Discount")

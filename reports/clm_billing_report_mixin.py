@@ -44,6 +44,7 @@ class ClmBillingReportMixin(models.AbstractModel):
         """:return: SQL of a table ``s`` with a row per company and currency of its contracts: the day, ``rate`` to the
             company's currency, ``company_rate`` from there to that of the user's company, the digits of both
         """
+        # pylint: disable-next=no-search-all
         currencies = self.env["res.currency"].with_context(active_test=False).search([])
         own = self.env.company.currency_id
         rows = []

@@ -46,6 +46,7 @@ class CommittedCase(BaseCase):
         self.company_id = None
         self.addCleanup(self._remove_company)
         with self._env() as env:
+            self.last_trigger_id = env["ir.cron.trigger"].search([], order="id desc", limit=1).id
             company = env["res.company"].create({"name": "Billed at once", "lifecycle_tz": "UTC"})
             self.company_id, self.company_partner_id = company.id, company.partner_id.id
         with self._env() as env:
@@ -108,9 +109,14 @@ class CommittedCase(BaseCase):
             for model in ("clm.contract", "clm.contract.type", "clm.billing.run", "res.partner", "account.journal"):
                 records[model].search(own).unlink()
             records["account.account"].search([("company_ids", "in", self.company_id)]).unlink()
-            env["res.company"].browse(self.company_id).unlink()
+            company = env["res.company"].browse(self.company_id)
+            sequence, calendars = company.batch_payment_sequence_id, records["resource.calendar"].search(own)
+            company.unlink()
+            sequence.unlink()
+            calendars.unlink()
             env["res.partner"].browse(self.company_partner_id).unlink()
             env.flush_all()
+            env["ir.cron.trigger"].search([("id", ">", self.last_trigger_id)]).unlink()
             env.cr.execute(SQL("DELETE FROM clm_queue WHERE partner_id = ANY(%s)", partner_ids))
 
     # === PROCESSES === #

@@ -213,7 +213,7 @@ class TestBillingIndexation(ScreenCase, BillingCase):
             def fail_late(amendment, contract):
                 apply(amendment, contract)
                 if contract == second:
-                    raise ValidationError("The books are closed.")
+                    raise ValidationError("The books are closed.")  # pylint: disable=translation-required
 
             self.patch(Contract, "_apply_lines", fail_late)
             action = wizard.action_apply()

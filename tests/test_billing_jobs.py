@@ -149,7 +149,7 @@ class TestBillingJobs(CronCase):
 
         def fail(rows, *args):
             if broken in rows.contract_id:
-                raise UserError("There is no account")
+                raise UserError("There is no account")  # pylint: disable=translation-required
             return prepare(rows, *args)
 
         self.patch(self.env.registry["clm.installment"], "_prepare_move_vals", fail)

@@ -108,7 +108,7 @@ class TestBillingLaws(BillingCase):
 
     def _pick(self, chance, records):
         if not records:
-            raise UserError("nothing there")
+            raise UserError("nothing there")  # pylint: disable=translation-required
         return records[chance.randrange(len(records))]
 
     def _do(self, chance, contract, act):
@@ -171,7 +171,7 @@ class TestBillingLaws(BillingCase):
             if move.state == "draft":
                 move.action_post()
             if move.payment_state == "reversed":
-                raise UserError("credited already")
+                raise UserError("credited already")  # pylint: disable=translation-required
             self._credit(move)
 
     # === LAWS === #
@@ -388,3 +388,39 @@ class TestBillingLaws(BillingCase):
                     self.env.invalidate_all(flush=False)
         # the acts did something: otherwise the laws would hold for nothing
         self.assertLessEqual(len({"time", *ACTS} - done), 2, {"time", *ACTS} - done)
+
+
+@tagged("post_install", "-at_install")
+class TestBillingHistories(BillingCase):
+    """Histories that broke a law once."""
+
+    def _end(self, contract, day):
+        contract.action_terminate(self.reason, day, agreed=True)
+        return self._rows(contract, "planned")
+
+    def test_period_that_was_credited_by_hand_and_billed_again_is_credited_when_it_is_not_served(self):
+        with self.at("2026-03-10"):
+            contract = self._create_billed("2026-02-01")
+            self._run().action_post()
+            march = contract.installment_ids.filtered(lambda row: str(row.period_start) == "2026-03-01")
+            self._credit(march.move_id)
+            march.action_bill_again()
+            self._run().action_post()
+            self.assertEqual(self._end(contract, "2026-02-28"), [("2026-03-01", "2026-03-31", "2026-03-01", -100.0)])
+
+    def test_credit_by_hand_and_granted_credit_never_give_back_more_than_was_charged(self):
+        with self.at("2026-03-10"):
+            contract = self._create_billed("2026-03-01")
+            move = self._run()
+            move.action_post()
+            contract._suspend("Holiday", date(2026, 3, 20), date(2026, 3, 31))
+            contract.installment_ids.filtered("to_confirm").action_confirm_credit()
+            granted = self._run(day="2026-03-20")
+            granted.action_post()
+            refund = self._credit(move)
+            refund.button_draft()
+            refund.invoice_line_ids.price_unit = 50.0
+            refund.action_post()
+            self.assertEqual(granted.amount_untaxed, 38.71)
+            rows = self._end(contract, "2026-02-28")
+            self.assertEqual([row[3] for row in rows], [-11.29])  # 100 less 38.71 less 50

@@ -264,7 +264,7 @@ class TestBillingScreens(ScreenCase, BillingCase):
 
             def no_account(row, journal):
                 if row.contract_id == bad:
-                    raise UserError("There is no account.")
+                    raise UserError("There is no account.")  # pylint: disable=translation-required
                 return account(row, journal)
 
             self.patch(Installment, "_account", no_account)

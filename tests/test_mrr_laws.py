@@ -63,7 +63,7 @@ class TestMrrLaws(RevenueCase):
             return
         contracts = self._contracts()
         if not contracts:
-            raise UserError("nothing there")
+            raise UserError("nothing there")  # pylint: disable=translation-required
         contract = contracts[chance.randrange(len(contracts))]
         day = today + timedelta(days=chance.randint(-15, 15))
         if act == "amend":

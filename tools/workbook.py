@@ -101,7 +101,7 @@ def write_workbook(
         cells, titles = CellWriter(workbook), _Titles()
         tables: dict[str, Drawn] = {}
         for sheet in sheets:
-            drawn = _TableWriter(workbook, cells, titles, sheet, _charted_columns(sheet, charts)).write()
+            drawn = _TableWriter(workbook, cells, titles, sheet, _charted_columns(sheet, charts)).put()
             tables.setdefault(sheet.title, drawn)
         draw_charts(workbook, charts, tables)
         workbook.close()
@@ -141,7 +141,7 @@ class _TableWriter:
         reserved = TOTAL_ROWS if any(column.total for column in sheet.columns) else 0
         self._rows_per_part = MAX_ROWS - reserved - self._header - 1
 
-    def write(self) -> Drawn:
+    def put(self) -> Drawn:
         worksheet = first_worksheet = self._begin()
         row = start = self._header + 1
         for values in self._sheet.rows:
@@ -180,7 +180,7 @@ class _TableWriter:
             raise ValueError(f"{self._sheet.title}: {len(values)} values for {len(self._kinds)} columns")
         for number, value in enumerate(values):
             try:
-                self._cells.write(worksheet, row, number, value, self._kinds[number])
+                self._cells.put(worksheet, row, number, value, self._kinds[number])
             except (TypeError, ValueError) as error:
                 label = self._sheet.columns[number].label
                 raise ValueError(f"{self._sheet.title}, {label}, row {row + 1}: {error}") from error

@@ -136,7 +136,7 @@ class CellWriter:
             self._formats[key] = self._workbook.add_format({"num_format": number_format, **look})
         return self._formats[key]
 
-    def write(self, sheet: Worksheet, row: int, column: int, value: Any, kind: str) -> None:
+    def put(self, sheet: Worksheet, row: int, column: int, value: Any, kind: str) -> None:
         """Write a value, as text if the kind is text: it never becomes a formula or a link.
 
         :raise ValueError: if the value is not of its kind, or the kind is unknown
