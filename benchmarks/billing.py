@@ -89,6 +89,7 @@ def make_contracts(env, count, months=None):
 
     :param int months: for how many months, from this one on, there are rows to bill; default: no rows
     """
+    make_settings(env)
     env.cr.execute(SQL("UPDATE clm_contract SET billing_mode = 'manual'"))
     env.invalidate_all()
     template = make_template(env)
@@ -383,7 +384,6 @@ def main():
     within = []
     with environment(arguments.database) as env:
         env = env(context={})  # noqa: PLW2901
-        make_settings(env)
         if arguments.oca_database:
             with environment(arguments.oca_database) as other:
                 within.append(compare(env, other(context={}), arguments.contracts))

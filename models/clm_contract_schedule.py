@@ -5,6 +5,7 @@ from odoo import api, fields, models
 
 from ..const import COLLECT
 from ..tools import schedule
+from ..tools.transitions import SIGNED
 from .clm_contract_billing import BILLING_GROUPS, IN_FORCE
 from .clm_installment import OPEN_ROWS
 
@@ -33,7 +34,10 @@ class ClmContract(models.Model):
     def _set_state(self, target, pen=None, act=None, **vals):
         res = super()._set_state(target, pen, act, **vals)
         if target in IN_FORCE:
-            self._terms_changed()
+            # what begins today is put into force next
+            self.filtered(
+                lambda contract: target != SIGNED or contract.date_start > contract._today()
+            )._terms_changed()
         return res
 
     def write(self, vals):
