@@ -66,7 +66,10 @@ class ClmBillingEngine(models.AbstractModel):
     def _run_company(self, company, date, contracts=None):
         commits = contracts is None
         domain = self._prepare_schedule(company, date, contracts)
-        return self._bill_keys(domain, self._keys(domain), commits)
+        moves = self._bill_keys(domain, self._keys(domain), commits)
+        # afterwards: it would hold up workers that bill the same rows
+        self._mark_due(self._reached_domain(company, date, contracts), commits)
+        return moves
 
     def _bill_keys(self, domain, ids, commits=False):
         """Bill contracts, or customers, batch by batch, and keep a record of it.
@@ -89,7 +92,7 @@ class ClmBillingEngine(models.AbstractModel):
         return moves
 
     def _prepare_schedule(self, company, date, contracts=None):
-        """Make the rows up to a day, and mark what is due.
+        """Make the rows up to a day.
 
         :return: ``Domain`` of the rows that are to be billed
         """
@@ -100,7 +103,6 @@ class ClmBillingEngine(models.AbstractModel):
             held = self._extend_schedules(company, date)
             if held and self._key_field() == "partner_id":  # rows of theirs may be missing on the invoice
                 domain &= Domain("partner_id", "not in", held.commercial_partner_id.ids)
-        self._mark_due(self._reached_domain(company, date, contracts), commits=contracts is None)
         self._forget_errors(company, date, contracts)
         return domain
 
@@ -115,11 +117,11 @@ class ClmBillingEngine(models.AbstractModel):
             (failed - due)._drop_error("billing")
 
     def _mark_due(self, domain, commits):
-        """Set the state of rows whose day has come, except those that another worker is at."""
+        """Set the state of rows whose day has come and that are not billed: those of other workers are left alone."""
         planned = self.env["clm.installment"].search(domain & Domain("state", "=", "planned"), order="id")
         for batch in split_every(MARK_SIZE, planned.ids):
             rows = planned.browse(batch)
-            self._retry(lambda rows=rows: rows.try_lock_for_update().write({"state": "due"}), commits)
+            self._retry(lambda rows=rows: rows._mark_due(), commits)
             if commits:
                 self._commit(0, 1)
 

@@ -33,6 +33,7 @@ class ClmBillingEngine(models.AbstractModel):
                 identity_key=f"clm-billing-{key}",
                 description=self.env._("Bill contracts of %(company)s", company=company.name),
             )._bill_job(company.id, fields.Date.to_string(date), list(batch)))
+        self._mark_due(self._reached_domain(company, date), commits=True)
         return jobs
 
     def _bill_job(self, company_id, date, ids):

@@ -2,10 +2,11 @@ from collections import defaultdict
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..const import COLLECT
 from ..tools import schedule
-from ..tools.transitions import SIGNED
+from ..tools.transitions import ACTIVE, SIGNED
 from .clm_contract_billing import BILLING_GROUPS, IN_FORCE
 from .clm_installment import OPEN_ROWS
 
@@ -120,10 +121,15 @@ class ClmContract(models.Model):
     @api.model
     def _extend_soon(self, companies):
         """How schedules are made changed: the next daily run makes them anew, what is billed stays."""
-        contracts = self.sudo().with_context(active_test=False).search([  # sudo: of every owner
-            ("company_id", "in", companies.ids), ("state", "in", ("signed", "active")), ("amends_id", "=", False),
-        ])
-        contracts._unlocked().write({"schedule_next": fields.Date.today()})
+        self.env.flush_all()
+        self.env.cr.execute(SQL(  # one statement for any number of contracts
+            """
+            UPDATE clm_contract SET schedule_next = %s
+             WHERE company_id IN %s AND state IN %s AND amends_id IS NULL
+            """,
+            fields.Date.today(), companies._ids, (SIGNED, ACTIVE),
+        ))
+        self.invalidate_model(["schedule_next"])
         self.env.ref("clm.ir_cron_contract_daily")._trigger()
 
     def _extend_schedule(self):

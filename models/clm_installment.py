@@ -133,6 +133,12 @@ class ClmInstallment(models.Model):
         self._free()
         return True
 
+    def _mark_due(self):
+        """The day of these rows has come. What somebody else holds, or has billed meanwhile, is left alone."""
+        rows = self.try_lock_for_update()
+        rows.invalidate_recordset(["state"])  # read again: a second try begins with what others did
+        rows.filtered(lambda row: row.state == "planned").write({"state": "due"})
+
     def _free(self):
         # sudo: rows are written by their doors alone
         self.sudo().write({"state": "planned", "move_line_id": False, "reason": False})

@@ -159,18 +159,26 @@ class ClmMrrReport(models.Model):
             day AS MATERIALIZED (SELECT * FROM %(days)s),
             moved AS (
                 SELECT m.company_id, m.partner_id, date_trunc('month', m.date::timestamp)::date AS month,
-                       SUM(m.value) AS change, %(sums)s
+                       SUM(m.value) AS change
                   FROM clm_mrr_movement m
                   JOIN day ON day.company_id = m.company_id AND m.date <= day.today
                  GROUP BY 1, 2, 3
             ),
+            by_kind AS (
+                SELECT m.company_id, date_trunc('month', m.date::timestamp)::date AS month, %(sums)s
+                  FROM (SELECT company_id, date, kind, SUM(value) AS value
+                          FROM clm_mrr_movement GROUP BY company_id, date, kind) m
+                  JOIN day ON day.company_id = m.company_id AND m.date <= day.today
+                 GROUP BY 1, 2
+            ),
             customer AS (
                 SELECT balance.*, balance.after - balance.change AS before
-                  FROM (SELECT *, SUM(change) OVER (PARTITION BY company_id, partner_id ORDER BY month) AS after
+                  FROM (SELECT company_id, month, change,
+                               SUM(change) OVER (PARTITION BY company_id, partner_id ORDER BY month) AS after
                           FROM moved) balance
             ),
-            by_month AS MATERIALIZED (
-                SELECT company_id, month, %(totals)s,
+            by_customer AS (
+                SELECT company_id, month,
                        SUM(change) AS change,
                        SUM(GREATEST(after, 0) - GREATEST(before, 0)) AS paying_change,
                        SUM(change) FILTER (WHERE before > 0) AS kept,
@@ -179,15 +187,13 @@ class ClmMrrReport(models.Model):
                        COUNT(*) FILTER (WHERE before > 0 AND after <= 0) AS lost
                   FROM customer
                  GROUP BY company_id, month
-            )
+            ),
+            by_month AS MATERIALIZED (SELECT * FROM by_kind JOIN by_customer USING (company_id, month))
             """,
             days=self._days(),
             sums=SQL(", ").join(
                 SQL("SUM(m.value) FILTER (WHERE m.kind = %s) AS %s", kind, SQL.identifier(kind))
                 for kind, _label in MRR_KINDS
-            ),
-            totals=SQL(", ").join(
-                SQL("SUM(%s) AS %s", SQL.identifier(kind), SQL.identifier(kind)) for kind, _label in MRR_KINDS
             ),
         )
 

@@ -241,3 +241,13 @@ class TestBillingRun(BillingCase):
         self.assertTrue(bad.cron_error)
         self.assertLessEqual(first, alone + 600)  # a few small tries, and its activity, whatever the batch
         self.assertLessEqual(again, alone * 1.5)
+
+    def test_row_that_was_billed_meanwhile_is_not_marked_due(self):
+        """A worker that comes second marks what is still planned, from what the database says now."""
+        with self.at("2026-03-10"):
+            contract = self._create_billed("2026-02-10")
+            rows = contract.installment_ids.sorted("period_start")[:2]
+            self.assertEqual(rows.mapped("state"), ["planned"] * 2)
+            self.env.cr.execute("UPDATE clm_installment SET state = 'invoiced' WHERE id = %s", [rows[0].id])
+            rows._mark_due()
+            self.assertEqual(rows.mapped("state"), ["invoiced", "due"])

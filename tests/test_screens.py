@@ -81,9 +81,9 @@ class TestScreens(ClmCase):
             self.assertFalse(arch.xpath(f"//*[@name='{action}']"), xmlid)
             self.assertTrue(self._arch(self.user, xmlid).xpath(f"//*[@name='{action}']"), xmlid)
 
-    def test_order_form_opens_for_accountants_without_the_lifecycle(self):
+    def test_order_form_shows_the_stage_to_accountants(self):
         accountant = self._create_user("screen-accountant", "account.group_account_invoice")
-        self.assertFalse(self._arch(accountant, "sale.view_order_form").xpath("//field[@name='lifecycle_stage_id']"))
+        self.assertTrue(self._arch(accountant, "sale.view_order_form").xpath("//field[@name='lifecycle_stage_id']"))
         self.assertTrue(self._arch(self.env.ref("base.user_admin"), "sale.view_order_form").xpath(
             "//field[@name='lifecycle_stage_id']"
         ))
