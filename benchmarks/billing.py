@@ -70,7 +70,8 @@ def make_template(env):
     """Make one contract by the ORM: in force from this month on, three lines each month, taxed."""
     kind = env["clm.contract.type"].create({"name": "Billing benchmark", "signature_required": "none"})
     contract = env["clm.contract"].with_user(env.ref("base.user_admin")).create({
-        "type_id": kind.id, "date_start": Date.start_of(env.company._lifecycle_today(), "month"),
+        "type_id": kind.id, "term_months": 0, "notice_count": 0,
+        "date_start": Date.start_of(env.company._lifecycle_today(), "month"),
         "partner_id": env["res.partner"].create({"name": "Benchmark", "is_company": True}).id,
         "line_ids": [
             Command.create({
