@@ -383,8 +383,8 @@ def revenue(env, count):
 def main():
     arguments = parse_arguments(__doc__, contracts=300, shared=2_000, many=50_000, mrr=100_000, **{"oca-database": ""})
     within = []
-    with environment(arguments.database) as env:
-        env = env(context={})  # noqa: PLW2901
+    with environment(arguments.database) as opened:
+        env = opened(context={})
         if arguments.oca_database:
             with environment(arguments.oca_database) as other:
                 within.append(compare(env, other(context={}), arguments.contracts))

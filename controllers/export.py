@@ -1,3 +1,4 @@
+from contextlib import ExitStack
 from tempfile import TemporaryFile
 
 from werkzeug.wsgi import wrap_file
@@ -21,12 +22,10 @@ class ExportController(http.Controller):
         if not wizard or wizard.create_uid != request.env.user:
             raise request.not_found()
         book = wizard._book()
-        file = TemporaryFile()  # noqa: SIM115 - closed with the response
-        try:
+        with ExitStack() as stack:
+            file = stack.enter_context(TemporaryFile())
             wizard.env["clm.export"]._write_xlsx(file, book)
-        except BaseException:
-            file.close()
-            raise
+            close = stack.pop_all().close  # from here on, the response closes it
         size = file.tell()
         file.seek(0)
         name = f"{book.title} {fields.Date.to_string(wizard.company_id._lifecycle_today())}.xlsx"
@@ -35,5 +34,5 @@ class ExportController(http.Controller):
             ("Cache-Control", "no-store"),
         ])
         response.direct_passthrough = True
-        response.call_on_close(file.close)
+        response.call_on_close(close)
         return response

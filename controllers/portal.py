@@ -74,8 +74,8 @@ class ContractPortal(CustomerPortal):
             step=self._items_per_page,
             url_args={"sortby": sortby, "filterby": filterby, "search": search or "", "search_in": search_in},
         )
-        # sudo: the rows are plain values, and may be sorted by what the customer cannot query; which contracts there
-        # are is decided with the rights of the user
+        # which contracts there are is decided with the rights of the user;
+        # sudo: the rows are plain values, and may be sorted by what the customer cannot query
         contracts = Contract.sudo()
         if allowed:
             contracts = contracts.search(

@@ -20,8 +20,8 @@ class AccountMoveLine(models.Model):
     def create(self, vals_list):
         lines = super().create(vals_list)
         if not self.env.context.get("clm_billing") and any(vals.get("clm_installment_id") for vals in vals_list):
-            # the invoice that replaces a corrected one; sudo: rows are written by their doors alone
-            lines.sudo().clm_installment_id._sync_with_invoices()
+            # the invoice that replaces a corrected one
+            lines.sudo().clm_installment_id._sync_with_invoices()  # sudo: rows are written by their doors alone
         return lines
 
     def _copy_data_extend_business_fields(self, values):
@@ -37,8 +37,7 @@ class AccountMoveLine(models.Model):
         return bool(self.move_id.reversed_entry_id)
 
     def unlink(self):
-        # sudo: rows are written by their doors alone
-        rows = self.sudo().clm_installment_id
+        rows = self.sudo().clm_installment_id  # sudo: rows are written by their doors alone
         current = rows.filtered(lambda row: row.move_line_id in self)
         res = super().unlink()
         if rows:
@@ -50,5 +49,5 @@ class AccountMoveLine(models.Model):
     @api.model
     def _clm_rows_of_moves(self, moves):
         """:return: ``clm.installment`` that these invoices bill or credit, in one query"""
-        # sudo: see above
+        # sudo: rows are written by their doors alone
         return self.env["clm.installment"].sudo().search([("move_line_ids.move_id", "in", moves.ids)])

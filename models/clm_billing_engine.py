@@ -212,8 +212,8 @@ class ClmBillingEngine(models.AbstractModel):
         ).contract_id
         locked = contracts.try_lock_for_update(allow_referencing=True)
         if field == "partner_id":  # an invoice is made of all contracts of a customer, or not at all
-            held = (contracts - locked).partner_id
-            locked = locked.filtered(lambda contract: contract.partner_id not in held)
+            held = (contracts - locked).commercial_partner_id
+            locked = locked.filtered(lambda contract: contract.commercial_partner_id not in held)
         # read again: whoever held them may have billed them
         return self.env["clm.installment"].search(domain & Domain("contract_id", "in", locked.ids))
 

@@ -571,9 +571,9 @@ class ClmContract(models.Model):
         def works_there(user):
             return user.active and not user.share and company in user.company_ids
 
-        # sudo: groups, and the companies of a user, are for administrators
-        if works_there(user.sudo()):
+        if works_there(user.sudo()):  # sudo: the companies of a user are for administrators
             return user
+        # sudo: so are the members of a group
         managers = self.env.ref("clm.group_manager").sudo().all_user_ids.filtered(works_there)
         return managers.sorted("id")[:1].sudo(False) or self.env.ref("base.user_admin")
 
