@@ -55,6 +55,7 @@ from . import clm_contract_billing
 from . import clm_contract_schedule
 from . import clm_billing_run
 from . import clm_billing_engine
+from . import clm_billing_invoice
 from . import clm_billing_job
 from . import clm_mrr_movement
 from . import clm_contract_mrr

@@ -1,11 +1,9 @@
 import logging
-from functools import cache
 
-from odoo import api, fields, models, modules
-from odoo.exceptions import UserError
+from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools import config, split_every
+from odoo.tools import split_every
 
 _logger = logging.getLogger(__name__)
 
@@ -23,6 +21,7 @@ class ClmBillingEngine(models.AbstractModel):
 
     _name = "clm.billing.engine"
     _description = "Billing Engine"
+    _inherit = "clm.due.mixin"
 
     # === RUN === #
 
@@ -61,7 +60,7 @@ class ClmBillingEngine(models.AbstractModel):
     def _cron_bill(self):
         """Bill what is due in every company."""
         self._run()
-        self._commit(0, 0)
+        self._clm_commit(0, 0)
 
     def _run_company(self, company, date, contracts=None):
         commits = contracts is None
@@ -81,12 +80,12 @@ class ClmBillingEngine(models.AbstractModel):
         moves = self.env["account.move"]
         run = self.env["clm.billing.run"]._begin(len(ids))
         if commits and ids:
-            self._commit(0, len(ids))  # what others do from here on is seen
+            self._clm_commit(0, len(ids))  # what others do from here on is seen
         for done, batch in enumerate(split_every(BATCH_SIZE, ids), start=1):
             made, failed = self._bill_batch(domain, batch, commits)
             moves |= made
             run._progress(len(batch), made, failed)
-            if commits and not self._commit(len(batch), max(len(ids) - done * BATCH_SIZE, 0)):
+            if commits and not self._clm_commit(len(batch), max(len(ids) - done * BATCH_SIZE, 0)):
                 break  # the cron goes on where this stops
         run._finish()
         return moves
@@ -123,7 +122,7 @@ class ClmBillingEngine(models.AbstractModel):
             rows = planned.browse(batch)
             self._retry(lambda rows=rows: rows._mark_due(), commits)
             if commits:
-                self._commit(0, 1)
+                self._clm_commit(0, 1)
 
     def _extend_schedules(self, company, date):
         """Rows exist to the horizon: only a run for a day beyond it, or after missed days, has to make any.
@@ -139,7 +138,7 @@ class ClmBillingEngine(models.AbstractModel):
         for batch in split_every(BATCH_SIZE, late.ids):
             contracts = late.browse(batch)
             held |= contracts - self._retry(lambda contracts=contracts: self._extend_batch(contracts, date), True)
-            self._commit(0, 1)
+            self._clm_commit(0, 1)
         return held
 
     def _extend_batch(self, contracts, date):
@@ -198,7 +197,7 @@ class ClmBillingEngine(models.AbstractModel):
             try:
                 return function()
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                if not commits or self._in_test():
+                if not commits or self._clm_is_one_transaction():
                     raise
                 _logger.info("Billing: somebody else changed the same contracts, trying again")
                 self.env.cr.rollback()
@@ -256,131 +255,3 @@ class ClmBillingEngine(models.AbstractModel):
         with self.env.cr.savepoint():
             contracts._record_error(message, step)
         return contracts
-
-    # === INVOICES === #
-
-    def _make_moves(self, groups):
-        """Make one invoice for each group of rows.
-
-        :return: ``account.move``
-        """
-        zero = [rows for rows in groups if all(row.currency_id.is_zero(row.amount) for row in rows)]
-        if zero:
-            self.env["clm.installment"].union(*zero).write(
-                {"state": "skipped", "reason": self.env._("Nothing to charge")}
-            )
-        groups = [rows for rows in groups if rows not in zero]
-        if not groups:
-            return self.env["account.move"]
-        moves = self.env["account.move"].with_context(clm_billing=True).create(self._prepare_move_vals_list(groups))
-        self._link(moves)
-        if self.env.company.clm_billing_post:
-            self._post(moves)
-        return moves
-
-    def _link(self, moves):
-        """Mark the rows as billed, by the line that bills each."""
-        lines = moves.invoice_line_ids
-        rows = lines.clm_installment_id
-        by_id = dict(zip(rows.ids, rows, strict=True))  # one prefetch for all
-        for line in lines:
-            sign = -1 if line.move_type in ("out_refund", "in_refund") else 1
-            by_id[line.clm_installment_id.id].write({
-                "state": "invoiced", "move_line_id": line.id, "amount": sign * line.price_subtotal,
-            })
-        note = self.env._("Made by the billing run.")
-        moves._message_log_batch(bodies=dict.fromkeys(moves.ids, note))
-
-    def _post(self, moves):
-        moves.with_context(clm_billing=True)._post(soft=False)
-        if self.env.company.clm_billing_send:
-            self._send(moves)
-
-    def _send(self, moves):
-        """Let Odoo's own cron print and mail the customers' invoices."""
-        user = self.env.user
-        moves.filtered(lambda move: move.move_type in ("out_invoice", "out_refund")).sending_data = {
-            "author_user_id": user.id, "author_partner_id": user.partner_id.id,
-        }
-        self.env.ref("account.ir_cron_account_move_send")._trigger()
-
-    def _prepare_move_vals_list(self, groups):
-        """Hook: values of the invoices.
-
-        :param groups: list of ``clm.installment`` recordsets, each to be one invoice
-        :return: list of dicts for ``account.move.create``
-        :raise UserError: naming what the books lack
-        """
-        journal_of = cache(self._default_journal)
-        distribute = self.env["account.analytic.distribution.model"].search_count([], limit=1)
-        vals_list = []
-        for rows in groups:
-            contract = rows.contract_id[0]
-            journal = contract.journal_id or journal_of(contract.direction, contract.currency_id)
-            vals = rows._prepare_move_vals(journal)
-            for _command, _id, line in vals["invoice_line_ids"]:
-                if distribute and not line["analytic_distribution"]:
-                    del line["analytic_distribution"]  # the models of the company say where it goes
-            self._add_amounts(vals)
-            vals_list.append(vals)
-        return vals_list
-
-    def _default_journal(self, direction, currency):
-        """:return: ``account.journal``; :raise UserError: when the company has none"""
-        company = self.env.company
-        journals = self.env["account.journal"].search([
-            *self.env["account.journal"]._check_company_domain(company), ("active", "=", True),
-            ("type", "=", "purchase" if direction == "supplier" else "sale"),
-        ])
-        journal = journals.filtered(lambda journal: journal.currency_id == currency)[:1] or journals[:1]
-        if not journal:
-            raise UserError(self.env._(
-                "%(company)s has no journal for these invoices. Make one in Invoicing.", company=company.name,
-            ))
-        return journal
-
-    def _add_amounts(self, vals):
-        """Give Odoo what it would otherwise write line by line: amounts and tax tags of each line.
-
-        Odoo computes them again and corrects what differs: a hint that spares half of the time.
-        """
-        taxes, company = self.env["account.tax"], self.env.company
-        currency = self.env["res.currency"].browse(vals["currency_id"])
-        rate = currency._get_conversion_rate(company.currency_id, currency, company, vals["invoice_date"])
-        lines = [line for _command, _id, line in vals["invoice_line_ids"]]
-        base_lines = [
-            taxes._prepare_base_line_for_taxes_computation(
-                {}, id=number, product_id=self.env["product.product"].browse(line["product_id"]),
-                tax_ids=taxes.browse(line["tax_ids"][0][2]), price_unit=line["price_unit"],
-                quantity=line["quantity"], discount=line["discount"], currency_id=currency, rate=rate,
-                sign=-1 if vals["move_type"] in ("out_invoice", "in_refund") else 1,
-                is_refund=vals["move_type"] in ("out_refund", "in_refund"),
-                partner_id=self.env["res.partner"].browse(vals["partner_id"]),
-                account_id=self.env["account.account"].browse(line["account_id"]),
-            )
-            for number, line in enumerate(lines)
-        ]
-        taxes._add_tax_details_in_base_lines(base_lines, company)
-        taxes._round_base_lines_tax_details(base_lines, company)
-        taxes._add_accounting_data_in_base_lines_tax_details(base_lines, company)
-        amounts = taxes._prepare_tax_lines(base_lines, company)["base_lines_to_update"]
-        for line, (_base_line, update) in zip(lines, amounts, strict=True):
-            line.update(update)
-
-    # === TRANSACTION === #
-
-    @api.model
-    def _in_test(self):
-        return bool(modules.module.current_test or config["test_enable"] or not self.env.registry.ready)
-
-    def _commit(self, processed, remaining):
-        """Commit what is done.
-
-        :return: whether time is left
-        """
-        if self._in_test():
-            return True  # tests, and demo data, are one transaction
-        left = self.env["ir.cron"]._commit_progress(processed, remaining=remaining) > 0
-        self.env.transaction.clear()
-        return left
-

@@ -52,9 +52,14 @@ class ClmDueMixin(models.AbstractModel):
 
         :return: whether time is left
         """
-        if modules.module.current_test or config["test_enable"] or not self.env.registry.ready:
-            return True  # tests, and demo data, are one transaction
+        if self._clm_is_one_transaction():
+            return True
         return self.env["ir.cron"]._commit_progress(processed, remaining=remaining) > 0
+
+    @api.model
+    def _clm_is_one_transaction(self):
+        """:return: whether nothing may be committed on the way: tests, and demo data, are one transaction"""
+        return bool(modules.module.current_test or config["test_enable"] or not self.env.registry.ready)
 
     def _clm_run_one(self, method):
         """:return: whether the step succeeded; an error stands on the contract, one who is busy waits for the next run

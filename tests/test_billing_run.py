@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL
@@ -251,3 +253,18 @@ class TestBillingRun(BillingCase):
             self.env.cr.execute("UPDATE clm_installment SET state = 'invoiced' WHERE id = %s", [rows[0].id])
             rows._mark_due()
             self.assertEqual(rows.mapped("state"), ["invoiced", "due"])
+
+    def test_contracts_of_other_contacts_wait_for_one_that_somebody_holds(self):
+        """One invoice per customer is made of all its contracts, or not at all."""
+        self.company.clm_billing_grouping = "customer"
+        contact = self.env["res.partner"].create({"name": "Branch", "parent_id": self.partner.id})
+        with self.at("2026-03-10"):
+            held = self._create_billed("2026-03-01")
+            self._create_billed("2026-03-01", partner_id=contact.id, partner_invoice_id=self.partner.id)
+            lock = type(held).try_lock_for_update
+            with patch.object(
+                type(held), "try_lock_for_update",
+                lambda records, **options: lock(records.filtered(lambda contract: contract.id != held.id), **options),
+            ):
+                self.assertFalse(self._run())
+            self.assertEqual(self._run().mapped("amount_untaxed"), [200.0])
