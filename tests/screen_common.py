@@ -38,6 +38,17 @@ class ScreenCase(ContractCase):
         ids = self.env["ir.model.data"].search([("module", "=", "clm"), ("model", "=", "ir.ui.view")]).mapped("res_id")
         return self.env["ir.ui.view"].browse(ids).filtered(lambda view: view.model in models)
 
+    def _assert_filters_work(self, model, user):
+        """Every filter and every grouping of the search view of a model can be used."""
+        Model = self.env[model].with_user(user)
+        arch = self._arch(model, "search", user)
+        for node in arch.xpath("//filter[@domain]"):
+            with self.subTest(model=model, filter=node.get("name")):
+                Model.search(self._evaluate(node.get("domain")), limit=1)
+        for node in arch.xpath("//filter[contains(@context, 'group_by')]"):
+            with self.subTest(model=model, group=node.get("name")):
+                Model.formatted_read_group([], [safe_eval(node.get("context"))["group_by"]], ["__count"])
+
     def _wizard(self, name, contracts, user=None, **vals):
         """Open a dialog from a screen of contracts as the web client does, and fill it in."""
         Wizard = self.env[name].with_user(user or self.user).with_context(

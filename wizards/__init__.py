@@ -1,6 +1,7 @@
 from . import base_partner_merge
 from . import clm_billing_export
 from . import clm_contract_wizard
+from . import clm_contract_mass_wizard
 from . import clm_contract_amend
 from . import clm_contract_delegate
 from . import clm_contract_index

@@ -3,7 +3,6 @@ from time import monotonic
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Command
 from odoo.tools import formatLang
 
 from ..tools.transitions import ACTIVE, SIGNED
@@ -21,6 +20,7 @@ class ClmContractIndex(models.TransientModel):
 
     _name = "clm.contract.index"
     _description = "Index Prices"
+    _inherit = "clm.contract.mass.wizard"
 
     state = fields.Selection([("choose", "Choose"), ("preview", "Preview")], default="choose", required=True)
     contract_ids = fields.Many2many(
@@ -60,14 +60,6 @@ class ClmContractIndex(models.TransientModel):
     done_count = fields.Integer("Done", compute="_compute_done_count")
 
     # === DEFAULTS === #
-
-    @api.model
-    def default_get(self, fields):
-        res = super().default_get(fields)
-        if self.env.context.get("active_model") == "clm.contract" and not res.get("contract_ids"):
-            ids = self.env.context.get("active_ids") or [self.env.context.get("active_id")]
-            res["contract_ids"] = [Command.set([contract_id for contract_id in ids if contract_id])]
-        return res
 
     @api.model
     def _default_date(self):

@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Command
 
 
 class ClmContractOwner(models.TransientModel):
@@ -8,6 +7,7 @@ class ClmContractOwner(models.TransientModel):
 
     _name = "clm.contract.owner"
     _description = "Change the Owner of Contracts"
+    _inherit = "clm.contract.mass.wizard"
 
     contract_ids = fields.Many2many("clm.contract", string="Contracts", required=True, readonly=True)
     contract_count = fields.Integer(compute="_compute_contract_count")
@@ -20,13 +20,6 @@ class ClmContractOwner(models.TransientModel):
     activities = fields.Boolean(
         "Open Activities", default=True, help="Of the present owner: they become those of the new one."
     )
-
-    @api.model
-    def default_get(self, fields):
-        res = super().default_get(fields)
-        if self.env.context.get("active_model") == "clm.contract" and not res.get("contract_ids"):
-            res["contract_ids"] = [Command.set(self.env.context.get("active_ids", []))]
-        return res
 
     @api.depends("contract_ids")
     def _compute_contract_count(self):

@@ -8,6 +8,7 @@ class ClmContractRenew(models.TransientModel):
 
     _name = "clm.contract.renew"
     _description = "Renew Contracts"
+    _inherit = "clm.contract.mass.wizard"
 
     contract_ids = fields.Many2many("clm.contract", string="Contracts", required=True, readonly=True)
     line_ids = fields.One2many(
@@ -28,14 +29,6 @@ class ClmContractRenew(models.TransientModel):
     has_problems = fields.Boolean(compute="_compute_counts")
     contract_count = fields.Integer(compute="_compute_counts")
     ready_count = fields.Integer("Can Be Renewed", compute="_compute_counts")
-
-    @api.model
-    def default_get(self, fields):
-        res = super().default_get(fields)
-        if self.env.context.get("active_model") == "clm.contract" and not res.get("contract_ids"):
-            ids = self.env.context.get("active_ids") or [self.env.context.get("active_id")]
-            res["contract_ids"] = [Command.set([contract_id for contract_id in ids if contract_id])]
-        return res
 
     @api.depends("contract_ids")
     def _compute_line_ids(self):
