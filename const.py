@@ -100,3 +100,22 @@ PLACEHOLDERS = (
     "today",
     "total_value",
 )
+
+KPI_UNITS = [
+    ("count", "Count"),
+    ("number", "Number"),
+    ("money", "Money"),
+    ("ratio", "Percent"),
+    ("days", "Days"),
+    ("score", "Score"),
+]
+KPI_DIRECTIONS = [("up", "The higher the better"), ("down", "The lower the better")]
+KPI_SECTIONS = [("stage", "Customer stage"), ("renewal", "Renewal"), ("contract", "Contracts")]
+KPI_STATUSES = [
+    ("on", "On track"),
+    ("off", "Off track"),
+    ("few", "Too few data"),
+    ("none", "No goal"),
+    ("na", "n/a"),
+]
+PERIOD_KINDS = [("week", "Week"), ("month", "Month"), ("quarter", "Quarter")]

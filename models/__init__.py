@@ -71,3 +71,16 @@ from . import clm_contract_reading
 from . import clm_contract_screen
 from . import clm_deadline
 from . import clm_export
+from . import clm_counted_mixin
+from . import clm_spend
+from . import clm_kpi
+from . import clm_kpi_show
+from . import clm_kpi_target
+from . import clm_kpi_value
+from . import clm_kpi_snapshot
+from . import clm_kpi_alert
+from . import clm_kpi_facts
+from . import clm_kpi_facts_contract
+from . import clm_kpi_refresh
+from . import clm_cockpit
+from . import clm_cockpit_parts

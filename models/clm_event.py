@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
@@ -32,6 +34,10 @@ OPTIONAL_COLUMNS = {
     "purchase_number": "int4",
     "order_stage_id": "int4",
 }
+
+
+#: Context key: the view shows the purchases between two instants only, pair of naive UTC datetimes or strings.
+PURCHASES_KEY = "clm_purchases_between"
 
 
 class ClmEvent(models.Model):
@@ -82,7 +88,36 @@ class ClmEvent(models.Model):
 
     @property
     def _table_query(self):
+        if limits := self.env.context.get(PURCHASES_KEY):
+            return self._purchases_between(*map(fields.Datetime.to_datetime, limits))
         return SQL(" UNION ALL ").join(self._event_sources(SQL("res_partner")))
+
+    @api.model
+    def _purchases_between(self, start, stop):
+        """The orders, invoices and credit notes of a time, as one query that finds them by index.
+
+        :param datetime start: naive UTC
+        :param datetime stop: not included
+        :return: ``SQL``
+        """
+        limited = self.with_context(**{PURCHASES_KEY: (start, stop)})
+        sources = [limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner"))]
+        return SQL(
+            "SELECT * FROM (%s) purchase WHERE date >= %s AND date < %s", SQL(" UNION ALL ").join(sources), start, stop,
+        )
+
+    @api.model
+    def _event_limit(self, column, days=0):
+        """:return: SQL condition on the date of a document, true unless only some time is asked for
+
+        :param int days: by how many days the event may differ from it
+        """
+        limits = self.env.context.get(PURCHASES_KEY)
+        if not limits:
+            return SQL("TRUE")
+        start, stop = map(fields.Datetime.to_datetime, limits)
+        slack = timedelta(days=days)
+        return SQL("%s >= %s AND %s < %s", column, start - slack, column, stop + slack + timedelta(seconds=1))
 
     @api.model
     def _customers_query(self, partner_ids):
@@ -252,7 +287,10 @@ class ClmEvent(models.Model):
     def _event_orders(self, partners):
         """Confirmed orders; one with a negative total gives money back like a credit note."""
         return self._event_source(
-            SQL("FROM sale_order o JOIN %s p ON p.id = o.partner_id WHERE o.state = 'sale'", partners),
+            SQL(
+                "FROM sale_order o JOIN %s p ON p.id = o.partner_id WHERE o.state = 'sale' AND %s",
+                partners, self._event_limit(SQL("o.date_order")),
+            ),
             "sale.order", SQL("o.id"), SQL("o.date_order"), (SQL("o.amount_untaxed < 0"), "refund", "order"),
             SQL("o.company_id"), label=SQL("o.name"), amount=self._event_order_amount(), **self._event_order_columns(),
         )
@@ -274,9 +312,10 @@ class ClmEvent(models.Model):
                 FROM account_move m JOIN %s p ON p.id = m.partner_id
                 WHERE m.state = 'posted'
                   AND (m.move_type = 'out_refund' OR (m.move_type IN ('out_invoice', 'out_receipt') AND %s))
-                  AND NOT %s
+                  AND NOT %s AND %s
                 """,
                 partners, self._event_invoice_is_purchase(), self._event_invoice_is_contract(),
+                self._event_limit(SQL("m.invoice_date"), days=2),
             ),
             "account.move", SQL("m.id"), self._event_invoice_date(),
             (SQL("m.amount_untaxed_signed < 0"), "refund", "invoice"), SQL("m.company_id"), offset=32,

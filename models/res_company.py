@@ -29,6 +29,23 @@ class ResCompany(models.Model):
         readonly=True, help="The last month end at which contracts in foreign currencies were valued.",
     )
 
+    clm_gross_margin = fields.Float(
+        "Gross Margin", default=1.0, help="Share of revenue that is left after its direct cost; for lifetime values.",
+    )
+    clm_customer_years = fields.Float(
+        "Years as a Customer", default=3.0, help="How long a customer stays on average; for lifetime values of buyers.",
+    )
+    clm_kpi_computed_at = fields.Datetime("KPIs Computed On", readonly=True)
+    clm_kpi_quarters = fields.Integer(
+        readonly=True, help="How many quarters of the history of KPIs are computed, the running one included.",
+    )
+
+    _check_clm_margin = models.Constraint(
+        "CHECK (clm_gross_margin > 0 AND clm_gross_margin <= 1)", "The gross margin is more than 0 % and at most 100 %.",
+    )
+    _check_clm_years = models.Constraint(
+        "CHECK (clm_customer_years > 0 AND clm_customer_years <= 100)", "Customers stay for more than 0 years, at most 100.",
+    )
     _check_clm_billing_horizon = models.Constraint(
         "CHECK (clm_billing_horizon BETWEEN 1 AND 120)", "The billing horizon is 1 to 120 months.",
     )
@@ -39,7 +56,20 @@ class ResCompany(models.Model):
             self.env["clm.lifecycle.engine"]._enqueue_all()
         if vals.keys() & {"clm_billing_horizon", "clm_billing_proration"}:
             self.env["clm.contract"]._extend_soon(self)
+        if vals.keys() & {"lifecycle_tz", "fiscalyear_last_month", "fiscalyear_last_day"}:
+            self._restart_kpis()
         return res
+
+    def _restart_kpis(self):
+        """Days or quarters begin elsewhere now: values of quarters that no longer are go, the history comes anew."""
+        values = self.env["clm.kpi.value"].sudo().search([  # sudo: nobody writes values
+            ("company_id", "in", self.ids), ("period", "=", "quarter"),
+        ])
+        moved = values.filtered(lambda value: value.date_from != self.env["clm.kpi"]._period_of(
+            value.period, value.date_from, value.company_id).start)
+        moved.write({"superseded_at": fields.Datetime.now(), "active": False})
+        self.sudo().clm_kpi_quarters = 0  # sudo: a note for the cron
+        self.env.ref("clm.ir_cron_kpi").sudo()._trigger()
 
     @api.model
     def _lifecycle_companies(self):

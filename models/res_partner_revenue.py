@@ -8,6 +8,9 @@ class ResPartner(models.Model):
 
     _inherit = "res.partner"
 
+    lifecycle_contract_ids = fields.One2many(
+        "clm.contract", "commercial_partner_id", "Contracts", readonly=True, groups="clm.group_viewer",
+    )
     clm_currency_id = fields.Many2one("res.currency", compute="_compute_clm_revenue", groups="clm.group_viewer")
     clm_mrr = fields.Monetary(
         "MRR", compute="_compute_clm_revenue", currency_field="clm_currency_id", groups="clm.group_viewer",

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from odoo.tests import BaseCase
 
 from ..tools.funnel import median
+from ..tools.kpi_math import cac, clv, csat, k_factor, mean, nps, payback, ratio, wilson
 from ..tools.mrr import Segment, fx_movements, movements, waterfall
 from ..tools.mrr_rates import (
     STRIPE_LEAST_CHURN,
@@ -129,6 +130,7 @@ def vectors():
         (15, "lifetime value without churn", ltv(100, 0), None),
         (15, "lifetime value without churn by Stripe", cents(ltv(100, 0, STRIPE_LEAST_CHURN)), Decimal("5988.02")),
         (16, "days from lead to customer", median(days_to_customer(*[11] * 5, *[21] * 5)), 15),
+        (16, "mean days from lead to customer", mean(days_to_customer(*[11] * 5, *[21] * 5)), 15),
         (18, "net retention", percent(nrr({1: 5000}, {1: 6000})), 120),
         # The source prints 1 % for 5000 of 5000.
         (18, "gross retention", percent(grr({1: 5000}, {1: 6000})), 100),
@@ -144,6 +146,21 @@ def vectors():
         (30, "notice of 3 months", notice_deadline(DECEMBER, 3, "month"), date(2026, 9, 30)),
         (30, "notice of 90 days", notice_deadline(DECEMBER, 90, "day"), date(2026, 10, 2)),
         (31, "term from 29 February", last_day(date(2024, 2, 29), 12), date(2025, 2, 27)),
+        (41, "net promoter score", nps(30, 20, 100), 10),
+        (41, "net promoter score", nps(70, 20, 100), 50),
+        (42, "satisfied", percent(csat(45, 50)), 90),
+        # Divided by the unsatisfied, as one source has it, this would be 150 %.
+        (42, "satisfied", percent(csat(150, 250)), 60),
+        (44, "customers who refer", percent(ratio(150, 1000)), 15),
+        (44, "invitations of each who refers", ratio(450, 150), 3),
+        (44, "invitations that convert", percent(ratio(135, 450)), 30),
+        (44, "new customers brought by each", round(k_factor(ratio(450, 1000), ratio(135, 450)), 12), 0.135),
+        (45, "lifetime value of orders", cents(clv(75, 3, 2.5)), Decimal("562.50")),
+        (45, "lifetime value of orders at a margin of 60 %", cents(clv(75, 3, 2.5, 0.6)), Decimal("337.50")),
+        (46, "acquisition cost", cac(10_000, 500), 20),
+        (47, "months to pay back", payback(1200, 100, 0.8), 15),
+        (56, "churned", percent(ratio(3, 20)), 15),
+        (56, "interval of the churned", [round(100 * limit, 1) for limit in wilson(3, 20)], [5.2, 36.0]),
         ("2.4", "churn of 5 % a month", percent(annual_churn(0.05)), Decimal("45.96")),
     )
 

@@ -1,0 +1,309 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from ..const import MRR_KINDS
+from ..tools import kpi_periods
+from ..tools.transitions import ACTIVE, SIGNED
+
+#: Rows of the lists, and days ahead in which a customer who lapses is at risk.
+LIST_LENGTH = 6
+LAPSE_DAYS = 30
+COHORTS_SHOWN = 12
+
+
+class ClmCockpit(models.AbstractModel):
+    """Funnel, cohorts, waterfall and the lists of what needs somebody today, and the records behind them."""
+
+    _inherit = "clm.cockpit"
+
+    # === SNAPSHOTS === #
+
+    @api.model
+    def _snapshots(self, view, kind, month=None):
+        domain = [("company_id", "in", view["companies"].ids), ("kind", "=", kind)]
+        if month:
+            domain.append(("date_from", "=", month.start))
+        return self.env["clm.kpi.snapshot"].search(domain)
+
+    @api.model
+    def _month(self, view):
+        """:return: the month in which the period ends, or in which we are"""
+        return self.env["clm.kpi"]._period_of(
+            kpi_periods.MONTH, min(view["period"].end, view["today"]), view["main"])
+
+    @api.model
+    def _team_key(self, view):
+        return str(view["team"].id) if view["team"] else ""
+
+    # === FUNNEL === #
+
+    @api.model
+    def _prepare_funnel(self, view):
+        counts = {}
+        snapshots = self._snapshots(view, "funnel", self._month(view))
+        for snapshot in snapshots:
+            for stage, customers in (snapshot.data or {}).get(self._team_key(view), {}).items():
+                counts[int(stage)] = counts.get(int(stage), 0) + customers
+        stages = self.env["clm.stage"].browse(self.env["clm.funnel.report"]._stage_ids())
+        if not snapshots or not any(counts.values()):
+            return None
+        numbers = [counts.get(stage.id, 0) for stage in stages]
+        return {"stages": [
+            {
+                "id": stage.id, "name": stage.name, "count": number,
+                "rate": following / number if number and following is not None else None,
+                "cumulative": number / numbers[0] if numbers[0] else None,
+            }
+            for stage, number, following in zip(stages, numbers, [*numbers[1:], None], strict=True)
+        ]}
+
+    @api.model
+    def _open_funnel(self, key, view):
+        stage = self.env["clm.stage"].browse(int(key or 0)).exists()
+        start, stop = self.env["clm.kpi.snapshot"]._funnel_limits(self._month(view), view["main"])
+        rows = Domain([
+            ("is_strict", "=", True), ("stage_id", "=", stage.id), ("cohort_at", ">=", start), ("cohort_at", "<", stop),
+            ("entered_at", ">=", start),
+        ])
+        return self._customers(stage.name or "", Domain("lifecycle_funnel_ids", "any", list(rows)), view)
+
+    @api.model
+    def _customers(self, name, domain, view):
+        """:return: action of customers of the companies and the team of the page"""
+        return self._window(
+            name, "res.partner", domain & self._customer_scope(view), {"active_test": False, "create": False},
+        )
+
+    @api.model
+    def _customer_scope(self, view):
+        main = self.env["res.company"]._lifecycle_companies()[:1]
+        companies = [*view["companies"].ids, *([False] if main in view["companies"] else [])]
+        team = Domain("user_id.sale_team_id", "=", view["team"].id) if view["team"] else Domain.TRUE
+        return Domain("company_id", "in", companies) & team
+
+    # === COHORTS === #
+
+    @api.model
+    def _prepare_cohorts(self, view):
+        """None for a team: customers of a cohort may belong to several."""
+        if view["team"]:
+            return None
+        last = fields.Date.start_of(min(view["period"].end, view["today"]), "month")
+        first = fields.Date.subtract(last, months=COHORTS_SHOWN - 1)
+        cells = {}
+        for snapshot in self._snapshots(view, "cohorts"):
+            currency = snapshot.company_id.currency_id
+            rate = 1.0 if currency == view["currency"] else self.env["res.currency"]._get_conversion_rate(
+                currency, view["currency"], self.env.company, last)
+            for month, age, customers, amount in snapshot.data or ():
+                day = fields.Date.to_date(month)
+                if first <= day <= last and fields.Date.add(day, months=age) <= last:
+                    cell = cells.setdefault(day, {}).setdefault(age, [0, 0.0])
+                    cell[0] += customers
+                    cell[1] += rate * amount
+        if not cells:
+            return None
+        return {"ages": list(range(COHORTS_SHOWN)), "rows": [
+            self._prepare_cohort(day, cells[day], last) for day in sorted(cells)
+        ]}
+
+    @api.model
+    def _prepare_cohort(self, day, cells, last):
+        customers, amount = cells.get(0, (0, 0.0))
+        ages = (last.year - day.year) * 12 + last.month - day.month
+        return {
+            "month": fields.Date.to_string(day),
+            "label": self.env["clm.kpi"]._period_label(kpi_periods.MONTH, day, self.env.company),
+            "customers": customers,
+            "cells": [
+                {
+                    "age": age, "customers": back, "amount": money,
+                    "retention": back / customers if customers else None,
+                    "revenue": money / amount if amount > 0 else None,
+                }
+                for age in range(ages + 1) for back, money in [cells.get(age, (0, 0.0))]
+            ],
+        }
+
+    @api.model
+    def _open_cohort(self, key, view):
+        key = key if isinstance(key, dict) else {}
+        month, age = self._parse_day(key.get("month")), int(key.get("age") or 0)
+        if not month:
+            raise UserError(self.env._("There is nothing to open here."))
+        label = self.env["clm.kpi"]._period_label(kpi_periods.MONTH, month, view["main"])
+        return self._window(
+            self.env._("First bought in %(month)s, month %(age)s after", month=label, age=age), "clm.cohort.report",
+            [("cohort_date", "=", month), ("age", "=", age), ("company_id", "in", view["companies"].ids)],
+            {"allowed_company_ids": view["companies"].ids}, ((False, "list"), (False, "pivot")),
+        )
+
+    # === WATERFALL === #
+
+    @api.model
+    def _prepare_waterfall(self, view):
+        """MRR before the period, its changes, and at its end; None if there never was any."""
+        first, last = view["period"].start, min(view["period"].end, view["today"])
+        start, steps = 0.0, dict.fromkeys(dict(MRR_KINDS), 0.0)
+        found = False
+        for company in view["companies"]:
+            domain = Domain("company_id", "=", company.id) & self._movement_team(view)
+            Movement = self.env["clm.mrr.movement"]
+            before = Movement._read_group(domain & Domain("date", "<", first), [], ["value:sum", "__count"])[0]
+            moved = Movement._read_group(
+                domain & Domain("date", ">=", first) & Domain("date", "<=", last), ["kind"], ["value:sum"])
+            rate = 1.0 if company.currency_id == view["currency"] else self.env["res.currency"]._get_conversion_rate(
+                company.currency_id, view["currency"], self.env.company, last)
+            found = found or bool(before[1] or moved)
+            start += rate * (before[0] or 0.0)
+            for kind, value in moved:
+                steps[kind] += rate * value
+        if not found:
+            return None
+        labels = dict(self.env["clm.mrr.movement"]._fields["kind"]._description_selection(self.env))
+        rounded = view["currency"].round
+        return {"steps": [
+            {"key": "start", "label": self.env._("At start"), "value": rounded(start), "is_total": True},
+            *(
+                {"key": kind, "label": labels[kind], "value": rounded(value), "is_total": False}
+                for kind, value in steps.items() if rounded(value) or kind in ("new", "expansion", "contraction", "churn")
+            ),
+            {"key": "end", "label": self.env._("At end"), "value": rounded(start + sum(steps.values())), "is_total": True},
+        ]}
+
+    @api.model
+    def _movement_team(self, view):
+        return Domain("contract_id.team_id", "=", view["team"].id) if view["team"] else Domain.TRUE
+
+    @api.model
+    def _open_waterfall(self, key, view):
+        first, last = view["period"].start, min(view["period"].end, view["today"])
+        domain = Domain("company_id", "in", view["companies"].ids) & self._movement_team(view)
+        if key == "start":
+            domain &= Domain("date", "<", first)
+        elif key == "end":
+            domain &= Domain("date", "<=", last)
+        else:
+            domain &= Domain([("date", ">=", first), ("date", "<=", last), ("kind", "=", key)])
+        return self._window(self.env._("Revenue Movements"), "clm.mrr.movement", domain)
+
+    # === TO DO === #
+
+    @api.model
+    def _contract_scope(self, view):
+        team = Domain("team_id", "=", view["team"].id) if view["team"] else Domain.TRUE
+        return Domain("company_id", "in", view["companies"].ids) & team
+
+    @api.model
+    def _prepare_decisions(self, view):
+        """Contracts whose renewal is to be decided now."""
+        domain = Domain("decision_due", "=", True) & self._contract_scope(view)
+        contracts = self.env["clm.contract"].search(domain, order="date_notice, id", limit=LIST_LENGTH)
+        return {
+            "count": self.env["clm.contract"].search_count(domain),
+            "rows": [
+                {
+                    "id": contract.id, "name": contract.name, "partner": contract.partner_id.display_name,
+                    "date": fields.Date.to_string(contract.date_notice or contract.date_end) or "",
+                    "days": ((contract.date_notice or contract.date_end) - view["today"]).days,
+                    "value": self._in_currency(contract, contract.acv, view),
+                }
+                for contract in contracts
+            ],
+        }
+
+    @api.model
+    def _in_currency(self, contract, amount, view):
+        return contract.currency_id._convert(amount, view["currency"], contract.company_id, view["today"])
+
+    @api.model
+    def _open_decisions(self, key, view):
+        if key:
+            return self._one("clm.contract", key)
+        action = self.env["ir.actions.act_window"]._for_xml_id("clm.clm_contract_action_decision")
+        domain = Domain("decision_due", "=", True) & self._contract_scope(view)
+        return {**action, "domain": list(domain)}
+
+    @api.model
+    def _one(self, model, record_id):
+        record = self.env[model].browse(int(record_id)).exists()
+        record.check_access("read")
+        return record._get_records_action()
+
+    @api.model
+    def _risk_domains(self, view):
+        """:return: pair of domains: contracts in force at high risk; customers about to lapse"""
+        contracts = Domain([
+            ("state", "in", (SIGNED, ACTIVE)), ("risk_band", "=", "high"), ("direction", "=", "customer"),
+            ("amends_id", "=", False),
+        ]) & self._contract_scope(view)
+        now = fields.Datetime.now()
+        customers = Domain([
+            ("lifecycle_cycle", ">", 0), ("lifecycle_stage_id.is_customer", "=", True),
+            ("lifecycle_next_check", ">=", now),
+            ("lifecycle_next_check", "<", fields.Datetime.add(now, days=LAPSE_DAYS)),
+            ("lifecycle_contract_ids", "not any", [("state", "in", (SIGNED, ACTIVE))]),
+        ]) & self._customer_scope(view)
+        return contracts, customers
+
+    @api.model
+    def _prepare_risks(self, view):
+        """Customers at risk: those with a contract at high risk by what it is worth, then those about to lapse."""
+        risky, lapsing = self._risk_domains(view)
+        Contract, Partner = self.env["clm.contract"], self.env["res.partner"]
+        rows = [
+            {
+                "id": partner.id, "name": partner.display_name, "value": value,
+                "reason": self.env._("%(count)s contracts at high risk", count=count) if count > 1
+                else self.env._("Contract at high risk"),
+            }
+            for partner, count, value in Contract._read_group(
+                risky, ["commercial_partner_id"], ["__count", "company_tcv:sum"], order="company_tcv:sum desc",
+                limit=LIST_LENGTH,
+            )
+        ]
+        for partner in Partner.search(lapsing, order="lifecycle_next_check", limit=LIST_LENGTH - len(rows)):
+            day = fields.Datetime.context_timestamp(self, partner.lifecycle_next_check)
+            rows.append({
+                "id": partner.id, "name": partner.display_name, "value": None,
+                "reason": self.env._("Lapses on %(day)s", day=self.env["ir.qweb.field.date"].value_to_html(day.date(), {})),
+            })
+        customers = Contract._read_group(risky, [], ["commercial_partner_id:count_distinct"])[0][0]
+        return {"count": customers + Partner.search_count(lapsing), "rows": rows}
+
+    @api.model
+    def _open_risks(self, key, view):
+        if key:
+            return self._one("res.partner", key)
+        risky, lapsing = self._risk_domains(view)
+        at_risk = Domain("lifecycle_contract_ids", "any", list(risky)) | lapsing
+        action = self._window(self.env._("Customers at Risk"), "res.partner", at_risk, {"create": False})
+        return action
+
+    @api.model
+    def _prepare_rotting(self, view):
+        """How many are longer in their stage than expected there."""
+        found = {}
+        for snapshot in self._snapshots(view, "rotting"):
+            for stage, (overdue, total) in (snapshot.data or {}).get(self._team_key(view), {}).items():
+                row = found.setdefault(int(stage), [0, 0])
+                row[0] += overdue
+                row[1] += total
+        stages = self.env["clm.stage"].search([("rotting_threshold_days", ">", 0)])
+        rows = [
+            {"id": stage.id, "name": stage.name, "count": found[stage.id][0], "total": found[stage.id][1],
+             "days": stage.rotting_threshold_days}
+            for stage in stages if stage.id in found
+        ]
+        return {"rows": rows} if rows else None
+
+    @api.model
+    def _open_rotting(self, key, view):
+        stage = self.env["clm.stage"].browse(int(key or 0)).exists()
+        domain = Domain([
+            ("lifecycle_cycle", ">", 0), ("lifecycle_stage_id", "=", stage.id), ("lifecycle_is_rotting", "=", True),
+        ])
+        action = self._customers(stage.name or "", domain, view)
+        action["context"].pop("active_test")
+        return action

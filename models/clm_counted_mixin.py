@@ -1,0 +1,88 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from .clm_kpi_measure import MEASURES, Measure
+
+
+#: Context key: "numerator" shows only what the numerator of a rate counts.
+PART_KEY = "clm_kpi_part"
+
+
+class ClmCountedMixin(models.AbstractModel):
+    """Records that KPIs count: they can be searched by the value that counts them."""
+
+    _name = "clm.counted.mixin"
+    _description = "Counted by KPIs"
+
+    clm_kpi_value_id = fields.Many2one(
+        "clm.kpi.value", "Counted in KPI", store=False, search="_search_clm_kpi_value_id", groups="clm.group_viewer",
+    )
+
+    @api.model
+    def _search_clm_kpi_value_id(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        values = self.env["clm.kpi.value"].browse(value).exists()
+        values.check_access("read")
+        return Domain.OR(self._counted_domain(one) for one in values)
+
+    @api.model
+    def _counted_domain(self, value):
+        """:return: ``Domain`` of the records that a value counts"""
+        measure = MEASURES.get(value.kpi_id.measure)
+        facts = self.env["clm.kpi.facts"].sudo().with_company(value.company_id).with_context(
+            # sudo: which records count is the same for everybody; which of them are shown is not
+            allowed_company_ids=value.company_id.ids,
+        )
+        if not isinstance(measure, Measure) or facts._model_of(measure) != self._name:
+            raise UserError(self.env._("%(kpi)s does not count these records.", kpi=value.kpi_id.name))
+        if measure.part and self.env.context.get(PART_KEY) == "numerator":
+            measure = measure._replace(counted=f"({measure.counted}) AND ({measure.part})")
+        counted = facts._counted(measure, value.sudo()._as_period(), value.team_id, value.sudo().kpi_id._measure_params(
+            value.company_id))
+        return Domain("id", "in", SQL("(%s)", counted))
+
+
+class ResPartner(models.Model):
+    _name = "res.partner"
+    _inherit = ["res.partner", "clm.counted.mixin"]
+
+
+class CrmLead(models.Model):
+    _name = "crm.lead"
+    _inherit = ["crm.lead", "clm.counted.mixin"]
+
+
+class ClmEvent(models.Model):
+    _name = "clm.event"
+    _inherit = ["clm.event", "clm.counted.mixin"]
+
+
+class ClmVisit(models.Model):
+    _name = "clm.visit"
+    _inherit = ["clm.visit", "clm.counted.mixin"]
+
+    _entered_index = models.Index("(entered_at) WHERE superseded_at IS NULL")
+    _exited_index = models.Index("(exited_at) WHERE superseded_at IS NULL AND exited_at IS NOT NULL")
+
+
+class ClmContract(models.Model):
+    _name = "clm.contract"
+    _inherit = ["clm.contract", "clm.counted.mixin"]
+
+
+class ClmObligation(models.Model):
+    _name = "clm.obligation"
+    _inherit = ["clm.obligation", "clm.counted.mixin"]
+
+
+class ClmInstallment(models.Model):
+    _name = "clm.installment"
+    _inherit = ["clm.installment", "clm.counted.mixin"]
+
+
+class ClmMrrMovement(models.Model):
+    _name = "clm.mrr.movement"
+    _inherit = ["clm.mrr.movement", "clm.counted.mixin"]

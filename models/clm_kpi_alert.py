@@ -1,0 +1,100 @@
+from markupsafe import Markup
+
+from odoo import api, fields, models
+
+from ..const import KPI_STATUSES
+from ..tools import kpi_math
+
+#: Values that the note of an alert shows, the newest last.
+TREND_LENGTH = 6
+
+
+class ClmKpiTarget(models.Model):
+    """A missed goal opens one activity for its owner, which closes itself once the KPI is back on track.
+
+    Nobody gets a mail for it: activities are seen in Odoo, and the digest tells once a day or week.
+    """
+
+    _inherit = "clm.kpi.target"
+
+    alert_activity_id = fields.Many2one("mail.activity", readonly=True, copy=False, ondelete="set null", index="btree_not_null")
+    status = fields.Selection(
+        KPI_STATUSES, compute="_compute_status", help="Of the period that runs, or ended last.",
+    )
+
+    def _compute_status(self):
+        for target in self:
+            target.status = target._latest_value().status or "na"
+
+    def _latest_value(self):
+        """:return: the value of the running or the last period that says something about the goal"""
+        values = self.env["clm.kpi.value"].search(
+            [("target_id", "=", self.id), ("date_from", "<=", self.company_id._lifecycle_today())],
+            order="date_from desc", limit=2,
+        )
+        return values.filtered(lambda value: value.status in (kpi_math.ON, kpi_math.OFF))[:1] or values[:1]
+
+    @api.model
+    def _alert(self, company):
+        """Open and close the activities of a company's goals. Run after values were computed."""
+        today = company._lifecycle_today()
+        targets = self.sudo().search([("company_id", "=", company.id), ("kpi_id.active", "=", True)])
+        # a goal that is over says nothing any more, a week after
+        current = targets.filtered(
+            lambda target: target.date_from <= today <= fields.Date.add(target.date_to, days=7))
+        (targets - current)._close_alerts(self.env._("The goal is over."))
+        for target in current:
+            value = target._latest_value()
+            if value.status == kpi_math.OFF:
+                target._open_alert(value)
+            elif value.status == kpi_math.ON:
+                target._close_alerts(target._alert_text(self.env._("Back on track: %(kpi)s is %(value)s."), value))
+
+    def _open_alert(self, value):
+        user = self.user_id or self.kpi_id.user_id
+        if not user.active or user.share:
+            self._close_alerts(self.env._("Nobody answers for this goal any more."))
+            return
+        target = self.with_context(lang=user.lang)
+        summary = target._alert_text(target.env._("%(kpi)s misses its goal"), value)
+        note = target._alert_note(value)
+        if self.alert_activity_id:
+            self.alert_activity_id.write({"summary": summary, "note": note, "user_id": user.id})
+            return
+        # quick update: no mail for each missed goal
+        self.alert_activity_id = self.with_context(mail_activity_quick_update=True).activity_schedule(
+            "clm.mail_activity_kpi", date_deadline=self.company_id._lifecycle_today(), summary=summary, note=note,
+            user_id=user.id,
+        )
+
+    def _close_alerts(self, feedback):
+        """Close what is open, with the reason."""
+        activities = self.sudo().alert_activity_id.filtered("active")  # sudo: those of other people too
+        if activities:
+            activities.with_context(mail_activity_quick_update=True).action_feedback(feedback=feedback)
+        self.sudo().alert_activity_id = False
+
+    def _alert_text(self, text, value):
+        return text % {"kpi": self.kpi_id.name, "value": value.display_value}
+
+    def _alert_note(self, value):
+        """:return: HTML: value, goal, and how it went lately"""
+        kpi, currency = self.kpi_id, self.company_id.currency_id
+        shown = lambda number: self.env["clm.kpi"]._format_value(number, kpi.unit, currency)  # noqa: E731
+        trend = self.env["clm.kpi.value"].search([
+            ("kpi_id", "=", kpi.id), ("company_id", "=", self.company_id.id), ("team_id", "=", self.team_id.id),
+            ("period", "=", self.period), ("date_from", "<=", value.date_from),
+        ], order="date_from desc", limit=TREND_LENGTH)[::-1]
+        lines = [
+            self.env._(
+                "%(period)s: %(value)s, goal %(goal)s", period=value.with_env(self.env).period_label,
+                value=shown(value.value), goal=shown(value.goal),
+            ),
+            self.env._("Before: %(values)s", values=", ".join(
+                f"{row.period_label} {shown(row.value if row.is_known else None)}"
+                for row in trend.with_env(self.env) if row != value
+            ) or self.env._("n/a")),
+        ]
+        if self.team_id:
+            lines.append(self.env._("Team: %(team)s", team=self.team_id.name))
+        return Markup("<br/>").join(lines)

@@ -1,0 +1,118 @@
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class ClmKpiFacts(models.AbstractModel):
+    """The facts about contracts, read from the reports that show them."""
+
+    _inherit = "clm.kpi.facts"
+
+    @api.model
+    def _rows(self, model) -> SQL:
+        """:return: SELECT of the rows of a report of contracts"""
+        return self.env[model]._table_query
+
+    @api.model
+    def _facts_recurring(self, periods) -> SQL:
+        """Customers with their MRR before the period, at its end, and a year before its end.
+
+        A customer with contracts of several teams has a row for each, and one for all of them (``is_total``).
+        """
+        return SQL(
+            """
+            SELECT b.period_id, b.team_id, b.res_id, b.is_total,
+                   b.opening, b.closing, b.year_ago
+              FROM (
+                    SELECT p.id AS period_id, k.team_id, m.partner_id AS res_id, GROUPING(k.team_id) = 1 AS is_total,
+                           COALESCE(SUM(m.value) FILTER (WHERE m.date < p.first), 0) AS opening,
+                           SUM(m.value) AS closing,
+                           COALESCE(SUM(m.value) FILTER (WHERE m.date <= p.year_ago), 0) AS year_ago
+                      FROM clm_mrr_movement m
+                      JOIN period p ON m.date <= p.until
+                      JOIN clm_contract k ON k.id = m.contract_id
+                     WHERE m.company_id = %(company)s
+                     GROUP BY GROUPING SETS ((p.id, m.partner_id), (p.id, m.partner_id, k.team_id))
+                   ) b
+            """,
+            company=self.env.company.id,
+        )
+
+    @api.model
+    def _facts_movements(self, periods) -> SQL:
+        """Changes of MRR."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, k.team_id, m.id AS res_id, m.kind, m.value
+              FROM clm_mrr_movement m
+              JOIN period p ON m.date BETWEEN p.first AND p.until
+              JOIN clm_contract k ON k.id = m.contract_id
+             WHERE m.company_id = %s
+            """,
+            self.env.company.id,
+        )
+
+    @api.model
+    def _facts_renewals(self, periods) -> SQL:
+        """Customer contracts that end or ended in the period, and what became of them."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, r.team_id, r.id AS res_id, r.outcome, r.renewed, r.gross_value, r.final_value,
+                   r.decided_value, r.days_to_decide
+              FROM (%s) r
+              JOIN period p ON r.date_end BETWEEN p.first AND p.last
+             WHERE r.direction = 'customer' AND r.company_id = %s
+            """,
+            self._rows("clm.contract.renewal.report"), self.env.company.id,
+        )
+
+    @api.model
+    def _facts_cycles(self, periods) -> SQL:
+        """Contracts signed in the period."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, r.team_id, r.id AS res_id, r.cycle_days, r.first_pass
+              FROM (%s) r
+              JOIN period p ON r.signed_at >= p.start AND r.signed_at < p.stop
+             WHERE r.cycle_days IS NOT NULL AND r.company_id = %s
+            """,
+            self._rows("clm.contract.cycle.report"), self.env.company.id,
+        )
+
+    @api.model
+    def _facts_contract_stays(self, periods) -> SQL:
+        """Stays of contracts in a state that ended in the period."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, r.team_id, r.contract_id AS res_id, r.state, r.days
+              FROM (%s) r
+              JOIN period p ON r.exited_at >= p.start AND r.exited_at < p.stop
+             WHERE r.company_id = %s
+            """,
+            self._rows("clm.contract.visit.report"), self.env.company.id,
+        )
+
+    @api.model
+    def _facts_obligations(self, periods) -> SQL:
+        """Our obligations that were due in the period; ``on_time`` is 1, 0, or unknown as long as they may be kept."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, r.team_id, r.id AS res_id, r.on_time
+              FROM (%s) r
+              JOIN period p ON r.date_due BETWEEN p.first AND p.last
+             WHERE r.side = 'us' AND r.company_id = %s
+            """,
+            self._rows("clm.obligation.report"), self.env.company.id,
+        )
+
+    @api.model
+    def _facts_installments(self, periods) -> SQL:
+        """What was planned to be invoiced in the period, and what of it was not."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, r.team_id, r.installment_id AS res_id, r.contracted, r.leakage
+              FROM (%s) r
+              JOIN period p ON r.date_planned BETWEEN p.first AND p.until
+             WHERE r.direction = 'customer' AND r.is_due AND r.installment_id IS NOT NULL AND r.company_id = %s
+            """,
+            self._rows("clm.billing.report"), self.env.company.id,
+        )
