@@ -81,6 +81,9 @@ from . import clm_kpi_snapshot
 from . import clm_kpi_alert
 from . import clm_kpi_facts
 from . import clm_kpi_facts_contract
+from . import clm_kpi_builtin
+from . import clm_kpi_custom
 from . import clm_kpi_refresh
+from . import clm_kpi_history
 from . import clm_cockpit
 from . import clm_cockpit_parts

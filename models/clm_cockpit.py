@@ -1,14 +1,19 @@
+from datetime import date
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from ..const import PERIOD_KINDS
 from ..tools import kpi_math, kpi_periods
-from .clm_kpi_measure import FAMILY_MODELS, MEASURES, Quotient
-from .clm_kpi_refresh import HISTORY_QUARTERS, KINDS
+from .clm_kpi_history import HISTORY_QUARTERS
+from .clm_kpi_measure import FAMILY_MODELS, MEASURES, NO_TOTAL, Quotient
+from .clm_kpi_refresh import KINDS
 
 #: Points of a sparkline, and periods to choose from.
 TREND_LENGTH = 12
+#: Nothing is shown before.
+FIRST_DAY = date(2000, 1, 1)
 CHOICES = {kpi_periods.WEEK: 53, kpi_periods.MONTH: 25, kpi_periods.QUARTER: 9}
 
 
@@ -80,16 +85,26 @@ class ClmCockpit(models.AbstractModel):
         today = main._lifecycle_today()
         kind = options.get("period") if options.get("period") in KINDS else kpi_periods.MONTH
         team = self._teams(companies).filtered(lambda team: team.id == options.get("team_id"))
+        day = max(min(self._parse_day(options.get("date")) or today, today), FIRST_DAY)
         return {
-            "companies": companies, "main": main, "team": team, "today": today, "currency": self.env.company.currency_id,
-            "period": self.env["clm.kpi"]._period_of(kind, min(self._parse_day(options.get("date")) or today, today), main),
+            "companies": companies, "main": main, "team": team, "today": today, "rates": {},
+            "currency": self.env.company.currency_id, "period": self.env["clm.kpi"]._period_of(kind, day, main),
         }
+
+    @api.model
+    def _parse_id(self, key):
+        """:return: the id that the page sent
+        :raise UserError: if it is none
+        """
+        if not isinstance(key, int) or isinstance(key, bool) or key <= 0:
+            raise UserError(self.env._("There is nothing to open here."))
+        return key
 
     @api.model
     def _parse_day(self, text):
         try:
             return fields.Date.to_date(text or False) or None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise UserError(self.env._("Enter the day as year-month-day, such as 2026-01-31.")) from error
 
     @api.model
@@ -207,17 +222,18 @@ class ClmCockpit(models.AbstractModel):
         if len(values) == 1:
             return self._of_one(view, kpi, values[0])
         measure = MEASURES.get(kpi.measure)
-        is_median = bool(getattr(measure, "value", ""))
+        if kpi.measure in NO_TOTAL:
+            return {**nothing, "status": kpi_math.NA}
         parts = [
             [self._rate(view, kpi, value, is_part) * number if value.is_known or number else None
              for is_part, number in ((True, value.numerator), (False, value.denominator))]
             for value in values
         ]
-        is_ratio = bool(getattr(measure, "denominator", "")) or kpi.aggregate in ("avg", "share") and kpi.is_custom
+        is_ratio = kpi.aggregate in ("avg", "share") if kpi.is_custom else bool(measure.denominator)
         if not is_ratio:
             parts = [(numerator, None) for numerator, _denominator in parts]
         numerator, denominator = kpi_math.combine(parts)
-        total = None if is_median else kpi_math.ratio(numerator, denominator) if is_ratio else numerator
+        total = kpi_math.ratio(numerator, denominator) if is_ratio else numerator
         interval = None
         if total is not None and any(value.has_interval for value in values):
             interval = kpi_math.wilson(numerator, denominator)
@@ -249,20 +265,21 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _rate(self, view, kpi, value, is_numerator):
-        """:return: what turns an amount of a value into the currency of the page; 1 where it is no money"""
+        """:return: what turns the numerator or denominator of a value into the currency of the page; 1 if no money"""
         measure = MEASURES.get(kpi.measure)
-        is_money = kpi.unit == "money"
-        if is_money and not is_numerator:
-            # what money is divided by is a number; what a share of money is divided by is money itself
-            is_money = False
-        if kpi.unit in ("ratio", "number") and getattr(measure, "is_money", False):
-            is_money = True
-        if not is_money or value.company_id.currency_id == view["currency"]:
-            return 1.0
-        return self.env["res.currency"]._get_conversion_rate(
-            value.company_id.currency_id, view["currency"], self.env.company, value.date_to if
-            value.date_to <= view["today"] else view["today"],
-        )
+        is_money = is_numerator if kpi.unit == "money" else getattr(measure, "money", False)
+        return self._convert(view, value.company_id, 1.0, min(value.date_to, view["today"])) if is_money else 1.0
+
+    @api.model
+    def _convert(self, view, company, amount, day):
+        """:return: an amount of a company in the currency of the page, at the rate of a day"""
+        currency = company.currency_id
+        if currency == view["currency"]:
+            return amount
+        if (currency, day) not in view["rates"]:
+            view["rates"][currency, day] = self.env["res.currency"]._get_conversion_rate(
+                currency, view["currency"], self.env.company, day)
+        return amount * view["rates"][currency, day]
 
     @api.model
     def _can_open(self, kpi):
@@ -316,7 +333,7 @@ class ClmCockpit(models.AbstractModel):
     @api.model
     def _open_kpi(self, key, view):
         key = key if isinstance(key, dict) else {"id": key}
-        kpi = self.env["clm.kpi"].browse(int(key.get("id") or 0)).exists()
+        kpi = self.env["clm.kpi"].browse(self._parse_id(key.get("id")))
         values = self.env["clm.kpi.value"].search([
             ("kpi_id", "=", kpi.id), ("company_id", "in", view["companies"].ids), ("team_id", "=", view["team"].id),
             ("period", "=", view["period"].kind), ("date_from", "=", view["period"].start),

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from ..const import MRR_KINDS
 from ..tools import kpi_periods
@@ -10,6 +11,8 @@ from ..tools.transitions import ACTIVE, SIGNED
 LIST_LENGTH = 6
 LAPSE_DAYS = 30
 COHORTS_SHOWN = 12
+#: Changes of the waterfall that are shown also where nothing happened.
+ALWAYS_SHOWN = ("new", "expansion", "contraction", "churn")
 
 
 class ClmCockpit(models.AbstractModel):
@@ -60,7 +63,7 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _open_funnel(self, key, view):
-        stage = self.env["clm.stage"].browse(int(key or 0)).exists()
+        stage = self.env["clm.stage"].browse(self._parse_id(key)).exists()
         start, stop = self.env["clm.kpi.snapshot"]._funnel_limits(self._month(view), view["main"])
         rows = Domain([
             ("is_strict", "=", True), ("stage_id", "=", stage.id), ("cohort_at", ">=", start), ("cohort_at", "<", stop),
@@ -93,9 +96,7 @@ class ClmCockpit(models.AbstractModel):
         first = fields.Date.subtract(last, months=COHORTS_SHOWN - 1)
         cells = {}
         for snapshot in self._snapshots(view, "cohorts"):
-            currency = snapshot.company_id.currency_id
-            rate = 1.0 if currency == view["currency"] else self.env["res.currency"]._get_conversion_rate(
-                currency, view["currency"], self.env.company, last)
+            rate = self._convert(view, snapshot.company_id, 1.0, last)
             for month, age, customers, amount in snapshot.data or ():
                 day = fields.Date.to_date(month)
                 if first <= day <= last and fields.Date.add(day, months=age) <= last:
@@ -129,8 +130,8 @@ class ClmCockpit(models.AbstractModel):
     @api.model
     def _open_cohort(self, key, view):
         key = key if isinstance(key, dict) else {}
-        month, age = self._parse_day(key.get("month")), int(key.get("age") or 0)
-        if not month:
+        month, age = self._parse_day(key.get("month")), key.get("age")
+        if not month or not isinstance(age, int):
             raise UserError(self.env._("There is nothing to open here."))
         label = self.env["clm.kpi"]._period_label(kpi_periods.MONTH, month, view["main"])
         return self._window(
@@ -153,8 +154,7 @@ class ClmCockpit(models.AbstractModel):
             before = Movement._read_group(domain & Domain("date", "<", first), [], ["value:sum", "__count"])[0]
             moved = Movement._read_group(
                 domain & Domain("date", ">=", first) & Domain("date", "<=", last), ["kind"], ["value:sum"])
-            rate = 1.0 if company.currency_id == view["currency"] else self.env["res.currency"]._get_conversion_rate(
-                company.currency_id, view["currency"], self.env.company, last)
+            rate = self._convert(view, company, 1.0, last)
             found = found or bool(before[1] or moved)
             start += rate * (before[0] or 0.0)
             for kind, value in moved:
@@ -167,9 +167,12 @@ class ClmCockpit(models.AbstractModel):
             {"key": "start", "label": self.env._("At start"), "value": rounded(start), "is_total": True},
             *(
                 {"key": kind, "label": labels[kind], "value": rounded(value), "is_total": False}
-                for kind, value in steps.items() if rounded(value) or kind in ("new", "expansion", "contraction", "churn")
+                for kind, value in steps.items() if rounded(value) or kind in ALWAYS_SHOWN
             ),
-            {"key": "end", "label": self.env._("At end"), "value": rounded(start + sum(steps.values())), "is_total": True},
+            {
+                "key": "end", "label": self.env._("At end"), "value": rounded(start + sum(steps.values())),
+                "is_total": True,
+            },
         ]}
 
     @api.model
@@ -227,7 +230,7 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _one(self, model, record_id):
-        record = self.env[model].browse(int(record_id)).exists()
+        record = self.env[model].browse(self._parse_id(record_id)).exists()
         record.check_access("read")
         return record._get_records_action()
 
@@ -252,25 +255,28 @@ class ClmCockpit(models.AbstractModel):
         """Customers at risk: those with a contract at high risk by what it is worth, then those about to lapse."""
         risky, lapsing = self._risk_domains(view)
         Contract, Partner = self.env["clm.contract"], self.env["res.partner"]
+        worth = {}
+        for partner, company, count, value in Contract._read_group(
+            risky, ["commercial_partner_id", "company_id"], ["__count", "company_tcv:sum"],
+        ):
+            known = worth.setdefault(partner, [0.0, 0])
+            known[0] += self._convert(view, company, value, view["today"])
+            known[1] += count
         rows = [
             {
                 "id": partner.id, "name": partner.display_name, "value": value,
                 "reason": self.env._("%(count)s contracts at high risk", count=count) if count > 1
                 else self.env._("Contract at high risk"),
             }
-            for partner, count, value in Contract._read_group(
-                risky, ["commercial_partner_id"], ["__count", "company_tcv:sum"], order="company_tcv:sum desc",
-                limit=LIST_LENGTH,
-            )
+            for partner, (value, count) in sorted(worth.items(), key=lambda item: -item[1][0])[:LIST_LENGTH]
         ]
         for partner in Partner.search(lapsing, order="lifecycle_next_check", limit=LIST_LENGTH - len(rows)):
-            day = fields.Datetime.context_timestamp(self, partner.lifecycle_next_check)
+            day = fields.Datetime.context_timestamp(self, partner.lifecycle_next_check).date()
             rows.append({
                 "id": partner.id, "name": partner.display_name, "value": None,
-                "reason": self.env._("Lapses on %(day)s", day=self.env["ir.qweb.field.date"].value_to_html(day.date(), {})),
+                "reason": self.env._("Lapses on %(day)s", day=format_date(self.env, day)),
             })
-        customers = Contract._read_group(risky, [], ["commercial_partner_id:count_distinct"])[0][0]
-        return {"count": customers + Partner.search_count(lapsing), "rows": rows}
+        return {"count": len(worth) + Partner.search_count(lapsing), "rows": rows}
 
     @api.model
     def _open_risks(self, key, view):
@@ -278,8 +284,7 @@ class ClmCockpit(models.AbstractModel):
             return self._one("res.partner", key)
         risky, lapsing = self._risk_domains(view)
         at_risk = Domain("lifecycle_contract_ids", "any", list(risky)) | lapsing
-        action = self._window(self.env._("Customers at Risk"), "res.partner", at_risk, {"create": False})
-        return action
+        return self._window(self.env._("Customers at Risk"), "res.partner", at_risk, {"create": False})
 
     @api.model
     def _prepare_rotting(self, view):
@@ -300,7 +305,7 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _open_rotting(self, key, view):
-        stage = self.env["clm.stage"].browse(int(key or 0)).exists()
+        stage = self.env["clm.stage"].browse(self._parse_id(key)).exists()
         domain = Domain([
             ("lifecycle_cycle", ">", 0), ("lifecycle_stage_id", "=", stage.id), ("lifecycle_is_rotting", "=", True),
         ])

@@ -5,7 +5,6 @@ from odoo.tools import SQL
 
 from .clm_kpi_measure import MEASURES, Measure
 
-
 #: Context key: "numerator" shows only what the numerator of a rate counts.
 PART_KEY = "clm_kpi_part"
 

@@ -17,7 +17,12 @@ class ClmKpiTarget(models.Model):
 
     _inherit = "clm.kpi.target"
 
-    alert_activity_id = fields.Many2one("mail.activity", readonly=True, copy=False, ondelete="set null", index="btree_not_null")
+    alert_activity_id = fields.Many2one(
+        "mail.activity", readonly=True, copy=False, ondelete="set null", index="btree_not_null",
+    )
+    alert_from = fields.Date(
+        readonly=True, copy=False, help="The first day of the period that somebody was told about.",
+    )
     status = fields.Selection(
         KPI_STATUSES, compute="_compute_status", help="Of the period that runs, or ended last.",
     )
@@ -58,9 +63,13 @@ class ClmKpiTarget(models.Model):
         target = self.with_context(lang=user.lang)
         summary = target._alert_text(target.env._("%(kpi)s misses its goal"), value)
         note = target._alert_note(value)
-        if self.alert_activity_id:
+        if self.alert_activity_id.active:
             self.alert_activity_id.write({"summary": summary, "note": note, "user_id": user.id})
+            self.alert_from = value.date_from
             return
+        if self.alert_from and self.alert_from >= value.date_from:
+            return  # somebody is done with it: the next period tells again
+        self.alert_from = value.date_from
         # quick update: no mail for each missed goal
         self.alert_activity_id = self.with_context(mail_activity_quick_update=True).activity_schedule(
             "clm.mail_activity_kpi", date_deadline=self.company_id._lifecycle_today(), summary=summary, note=note,
@@ -69,10 +78,12 @@ class ClmKpiTarget(models.Model):
 
     def _close_alerts(self, feedback):
         """Close what is open, with the reason."""
-        activities = self.sudo().alert_activity_id.filtered("active")  # sudo: those of other people too
+        targets = self.sudo().filtered(lambda target: target.alert_activity_id or target.alert_from)
+        # sudo: activities of other people too
+        activities = targets.alert_activity_id.filtered("active")
         if activities:
             activities.with_context(mail_activity_quick_update=True).action_feedback(feedback=feedback)
-        self.sudo().alert_activity_id = False
+        targets.write({"alert_activity_id": False, "alert_from": False})
 
     def _alert_text(self, text, value):
         return text % {"kpi": self.kpi_id.name, "value": value.display_value}
@@ -80,7 +91,10 @@ class ClmKpiTarget(models.Model):
     def _alert_note(self, value):
         """:return: HTML: value, goal, and how it went lately"""
         kpi, currency = self.kpi_id, self.company_id.currency_id
-        shown = lambda number: self.env["clm.kpi"]._format_value(number, kpi.unit, currency)  # noqa: E731
+
+        def shown(number):
+            return self.env["clm.kpi"]._format_value(number, kpi.unit, currency)
+
         trend = self.env["clm.kpi.value"].search([
             ("kpi_id", "=", kpi.id), ("company_id", "=", self.company_id.id), ("team_id", "=", self.team_id.id),
             ("period", "=", self.period), ("date_from", "<=", value.date_from),

@@ -15,6 +15,7 @@ class Measure(NamedTuple):
     :param proportion: whether numerator and denominator count the same things, so that few of them prove little
     :param least: how many cases there must be before a goal applies
     :param empty: the value where there are no facts; None: not known
+    :param money: whether a rate or number is one of amounts of money
     """
 
     family: str
@@ -26,6 +27,7 @@ class Measure(NamedTuple):
     proportion: bool = False
     least: int = 0
     empty: float | None = None
+    money: bool = False
 
 
 class Quotient(NamedTuple):
@@ -33,6 +35,14 @@ class Quotient(NamedTuple):
 
     numerator: str
     denominator: str
+
+
+class Figure(NamedTuple):
+    """What came out: the value, None if it is not known, and what it is made of."""
+
+    value: float | None
+    numerator: float | None = None
+    denominator: float | None = None
 
 
 def share(family, part, counted="TRUE"):
@@ -104,17 +114,17 @@ MEASURES = {
     ),
     "nrr": Measure(
         "recurring", "SUM(f.closing) FILTER (WHERE f.year_ago > 0)", "SUM(f.year_ago) FILTER (WHERE f.year_ago > 0)",
-        counted="f.year_ago > 0",
+        counted="f.year_ago > 0", money=True,
     ),
     "grr": Measure(
         "recurring", "SUM(GREATEST(LEAST(f.closing, f.year_ago), 0)) FILTER (WHERE f.year_ago > 0)",
-        "SUM(f.year_ago) FILTER (WHERE f.year_ago > 0)", counted="f.year_ago > 0",
+        "SUM(f.year_ago) FILTER (WHERE f.year_ago > 0)", counted="f.year_ago > 0", money=True,
     ),
     "logo_churn": share("recurring", "f.closing <= 0", "f.opening > 0"),
     "quick_ratio": Measure(
         "movements", "COALESCE(SUM(f.value) FILTER (WHERE f.kind IN ('new', 'expansion')), 0)",
         "-SUM(f.value) FILTER (WHERE f.kind IN ('contraction', 'churn'))",
-        counted="f.kind IN ('new', 'expansion', 'contraction', 'churn')",
+        counted="f.kind IN ('new', 'expansion', 'contraction', 'churn')", money=True,
     ),
     "net_new_mrr": Measure("movements", "SUM(f.value)"),
     # loyalty
@@ -135,16 +145,16 @@ MEASURES = {
     ),
     "loyal_revenue_share": Measure(
         "purchases", "COALESCE(SUM(f.amount) FILTER (WHERE f.stage_id = %(stage)s), 0)", "SUM(f.amount)",
-        part="f.stage_id = %(stage)s",
+        part="f.stage_id = %(stage)s", money=True,
     ),
     "ltv_cac": Quotient("ltv", "cac"),
     # renewal
     "renewal_rate": share("renewals", "f.renewed = 1", "f.outcome != 'open'"),
     "renewal_rate_value": Measure(
-        "renewals", "SUM(f.gross_value)", "SUM(f.decided_value)", counted="f.outcome != 'open'",
+        "renewals", "SUM(f.gross_value)", "SUM(f.decided_value)", counted="f.outcome != 'open'", money=True,
     ),
     "renewal_rate_net": Measure(
-        "renewals", "SUM(f.final_value)", "SUM(f.decided_value)", counted="f.outcome != 'open'",
+        "renewals", "SUM(f.final_value)", "SUM(f.decided_value)", counted="f.outcome != 'open'", money=True,
     ),
     "silent_renewals": share("renewals", "f.outcome = 'silent'", "f.outcome IN ('silent', 'auto')"),
     "days_to_decide": median("renewals", "days_to_decide"),
@@ -157,10 +167,15 @@ MEASURES = {
     "days_approval": median("contract_stays", "days", "f.state = 'approval'"),
     "days_signature": median("contract_stays", "days", "f.state = 'signature'"),
     "obligations_on_time": share("obligations", "f.on_time = 1", "f.on_time IS NOT NULL"),
-    "value_leakage": Measure("installments", "SUM(f.leakage)", "SUM(f.contracted)"),
+    "value_leakage": Measure("installments", "SUM(f.leakage)", "SUM(f.contracted)", money=True),
 }
-#: Measured by a method of ``clm.kpi.facts`` from the values of others.
+#: Measured by a method of ``clm.kpi`` from the values of others.
 LIFETIME_VALUE = "ltv"
+LTV_CAC = "ltv_cac"
+#: What cannot be added up over companies: medians, and what is made of means.
+NO_TOTAL = frozenset({LIFETIME_VALUE, LTV_CAC}) | {
+    code for code, measure in MEASURES.items() if isinstance(measure, Measure) and measure.value
+}
 
 #: What the records behind the facts of a family are.
 FAMILY_MODELS = {

@@ -33,7 +33,9 @@ class ClmKpiTarget(models.Model):
     date_to = fields.Date(
         "To", required=True, default=lambda self: fields.Date.end_of(fields.Date.context_today(self), "year"),
     )
-    value = fields.Float("Goal", required=True, digits=(16, 6), aggregator="avg", help="Percent as a share: 0.9 = 90 %.")
+    value = fields.Float(
+        "Goal", required=True, digits=(16, 6), aggregator="avg", help="Percent as a share: 0.9 is 90 %.",
+    )
     user_id = fields.Many2one(
         "res.users", "Responsible", domain="[('share', '=', False)]",
         help="Is told when the goal is missed. Empty: the owner of the KPI.",

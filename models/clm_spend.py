@@ -33,7 +33,9 @@ class ClmSpend(models.Model):
     team_id = fields.Many2one("crm.team", ondelete="set null", index="btree_not_null", check_company=True)
     active = fields.Boolean(default=True)
 
-    _check_days = models.Constraint("CHECK (date_from <= date_to)", "The spend ends before it begins. Choose a later end.")
+    _check_days = models.Constraint(
+        "CHECK (date_from <= date_to)", "The spend ends before it begins. Choose a later end.",
+    )
     _check_amount = models.Constraint("CHECK (amount >= 0)", "An amount spent cannot be negative.")
 
     @api.depends("amount", "currency_id", "company_id", "date_from")

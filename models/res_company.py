@@ -41,10 +41,10 @@ class ResCompany(models.Model):
     )
 
     _check_clm_margin = models.Constraint(
-        "CHECK (clm_gross_margin > 0 AND clm_gross_margin <= 1)", "The gross margin is more than 0 % and at most 100 %.",
+        "CHECK (clm_gross_margin > 0 AND clm_gross_margin <= 1)", "The gross margin is above 0 % and at most 100 %.",
     )
     _check_clm_years = models.Constraint(
-        "CHECK (clm_customer_years > 0 AND clm_customer_years <= 100)", "Customers stay for more than 0 years, at most 100.",
+        "CHECK (clm_customer_years > 0 AND clm_customer_years <= 100)", "Customers stay for up to 100 years, not 0.",
     )
     _check_clm_billing_horizon = models.Constraint(
         "CHECK (clm_billing_horizon BETWEEN 1 AND 120)", "The billing horizon is 1 to 120 months.",

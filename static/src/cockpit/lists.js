@@ -2,7 +2,7 @@ import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 import { deserializeDate, formatDate } from "@web/core/l10n/dates";
 import { formatInteger } from "@web/views/fields/formatters";
-import { formatDaysLeft, formatFigure } from "./figures";
+import { formatDaysLeft, formatFigure, isKnown } from "./figures";
 import { DueList } from "./due_list";
 
 /** What waits for somebody: decisions about contracts, customers at risk, customers who stand too long. */
@@ -14,8 +14,9 @@ export class CockpitLists extends Component {
         open: Function,
     };
 
+    /** Not every row has a value: nothing then, "n/a" would be noise. */
     money(value) {
-        return formatFigure(value, "money", this.props.data.currency.id);
+        return isKnown(value) && formatFigure(value, "money", this.props.data.currency.id);
     }
 
     get decisions() {
@@ -24,7 +25,7 @@ export class CockpitLists extends Component {
             name: row.name,
             note: row.partner,
             cells: [
-                { text: formatDate(deserializeDate(row.date)) },
+                { text: row.date && formatDate(deserializeDate(row.date)) },
                 { text: formatDaysLeft(row.days), isLate: row.days < 0 },
                 { text: this.money(row.value) },
             ],

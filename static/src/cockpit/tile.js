@@ -72,9 +72,11 @@ export class KpiTile extends Component {
         return { text: formatChange(change), tone, judgement, icon };
     }
 
+    /** Those that count; where none does, those that could have: an empty list says nothing. */
     openRecords() {
-        const { id, parts } = this.props.kpi;
-        this.props.open("kpi", { id, part: parts[0]?.key || "numerator" });
+        const { id, parts, numerator } = this.props.kpi;
+        const part = numerator ? parts[0] : parts.at(-1);
+        this.props.open("kpi", { id, part: part?.key || null });
     }
 
     toggleInfo(ev) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, mockMatchMedia, test } from "@odoo/hoot";
-import { queryAllTexts, queryAllAttributes, queryOne, queryText } from "@odoo/hoot-dom";
+import { queryAllTexts, queryAllAttributes, queryOne } from "@odoo/hoot-dom";
 import { advanceTime, animationFrame, Deferred, mockDate, mockTimeZone } from "@odoo/hoot-mock";
 import { defineMailModels } from "@mail/../tests/mail_test_helpers";
 import {
@@ -20,6 +20,7 @@ preloadBundle("web.chartjs_lib");
 
 const COCKPIT = { type: "ir.actions.client", tag: "clm.cockpit", name: "Cockpit" };
 const RECORDS = { type: "ir.actions.act_window", name: "Behind it", res_model: "res.partner", views: [[false, "list"]] };
+const texts = (selector) => queryAllTexts(selector).map((text) => text.replace(/\s+/g, " ").trim());
 const tile = (code, rest = "") => `[data-kpi=${code}] ${rest}`;
 
 /** What the page asked the server for. */
@@ -59,8 +60,8 @@ async function goBack() {
 test("tiles tell value, goal and status by words", async () => {
     await openCockpit();
     expect(".o_clm_cockpit_section").toHaveCount(2); // none for a section without indicators
-    expect(queryAllTexts(".o_clm_tile_value")).toEqual(["12", "15.4%", "$ 1.23M", "8%", "7.3 days", "n/a", "1.5"]);
-    expect(queryAllTexts(".o_clm_tile .o_clm_status")).toEqual([
+    expect(texts(".o_clm_tile_value")).toEqual(["12", "15.4%", "$ 1.23M", "8%", "7.3 days", "n/a", "1.5"]);
+    expect(texts(".o_clm_tile .o_clm_status")).toEqual([
         "On track",
         "Too few data",
         "No goal",
@@ -74,7 +75,7 @@ test("tiles tell value, goal and status by words", async () => {
     expect(tile("kpi_4", ".o_clm_tile_foot")).toHaveText("Off track\nGoal: at most 5%, 63% reached");
     expect(tile("kpi_3", ".o_clm_tile_foot")).toHaveText("No goal");
     expect(tile("kpi_3", ".o_clm_tile_value")).toHaveAttribute("title", "$\u00a01,234,567.89");
-    expect(queryAllTexts(".o_clm_summary li")).toEqual(["Off track 1", "Too few data 1", "On track 1"]);
+    expect(texts(".o_clm_summary li")).toEqual(["Off track 1", "Too few data 1", "On track 1"]);
 });
 
 test("few data show the interval, enough data do not", async () => {
@@ -106,9 +107,9 @@ test("the trend is drawn with its gaps and read aloud", async () => {
 test("the header names period, companies, currency and the time in the user's zone", async () => {
     mockTimeZone(2);
     await openCockpit();
-    expect(".o_clm_cockpit_sheet h2").toHaveText("March 2025");
-    expect(".o_clm_cockpit_sheet header").toHaveText(/32% of the period is over · North, South · money in USD/);
-    expect(".o_clm_cockpit_sheet header").toHaveText(/As of Mar 10, 4:00\sAM/);
+    expect(texts(".o_clm_cockpit_sheet header:first")[0]).toMatch(
+        /^March 2025 32% of the period is over · North, South · money in USD As of Mar 10, 4:00 AM/
+    );
 });
 
 test("a skeleton shows while the first figures are on their way", async () => {
@@ -164,7 +165,7 @@ test("filters that the server cannot read can be cleared", async () => {
     await animationFrame();
     expect(asked.at(-1)).toEqual({ period: null, date: null, company_ids: null, team_id: null });
     expect(".o_clm_tile").toHaveCount(7);
-    expect(browser.localStorage.length).toBe(0);
+    expect(Object.keys(browser.localStorage).filter((key) => key.startsWith("clm."))).toEqual([]);
 });
 
 test("without any value the page says so", async () => {
@@ -218,7 +219,7 @@ test("a period that the list does not reach is shown in its place", async () => 
     const { period } = makePayload();
     answer = () => makePayload({ period: { ...period, date_from: "2020-05-01", date_to: "2020-05-31", label: "May 2020" } });
     await openCockpit();
-    expect(queryAllTexts("select[name=period] option")).toEqual(["March 2025", "February 2025", "January 2025", "May 2020"]);
+    expect(texts("select[name=period] option")).toEqual(["March 2025", "February 2025", "January 2025", "May 2020"]);
     expect("select[name=period]").toHaveValue("2020-05-01");
     expect("button[name=earlier]").not.toBeEnabled();
 });
@@ -281,7 +282,7 @@ test("refresh computes first and then reads again", async () => {
     await contains("button[name=refresh]").click();
     expect("button[name=refresh]").not.toBeEnabled();
     expect(asked).toHaveLength(1);
-    done.resolve();
+    done.resolve(true);
     await animationFrame();
     expect.verifySteps(["refresh month"]);
     expect(asked).toHaveLength(2);
@@ -343,7 +344,7 @@ test("without a value or without access there is no link, and a reason", async (
 test("the details name formula, parts, interval and owner; a part opens its records", async () => {
     await openCockpit();
     await contains(tile("kpi_2", ".o_clm_tile_info")).click();
-    expect(queryAllTexts(".o_clm_kpi_info dt")).toEqual([
+    expect(texts(".o_clm_kpi_info dt")).toEqual([
         "Formula",
         "Won",
         "Decided",
@@ -352,7 +353,7 @@ test("the details name formula, parts, interval and owner; a part opens its reco
         "Source",
         "Looked after by",
     ]);
-    expect(queryAllTexts(".o_clm_kpi_info dd")).toEqual([
+    expect(texts(".o_clm_kpi_info dd")).toEqual([
         "Won ÷ decided",
         "2",
         "13",
@@ -369,10 +370,10 @@ test("the details name formula, parts, interval and owner; a part opens its reco
 
 test("the funnel opens who stood in a stage, a rate who went on", async () => {
     await openCockpit();
-    expect(queryAllTexts(".o_clm_stage_funnel tbody tr")).toEqual([
-        "Awareness\n40\n50%\n100%",
-        "Acquisition\n20\n0%\n50%",
-        "Conversion\n0\n–\n0%",
+    expect(texts(".o_clm_stage_funnel tbody tr")).toEqual([
+        "Awareness 40 50% 100%",
+        "Acquisition 20 0% 50%",
+        "Conversion 0 – 0%",
     ]);
     expect(queryAllAttributes(".o_clm_bar", "style")).toEqual(["width: 100%", "width: 50%", "width: 0%"]);
     expect(".o_clm_stage_funnel tr:contains(Conversion) button[name=count]").not.toBeEnabled();
@@ -385,11 +386,11 @@ test("the waterfall is drawn and written", async () => {
     mockMatchMedia({ "prefers-reduced-motion": "reduce" });
     await openCockpit();
     await animationFrame();
-    expect(queryAllTexts(".o_clm_waterfall tbody tr")).toEqual([
-        "Start\n$ 1,000.00",
-        "New\n+$ 300.00",
-        "Churn\n$ -450.00",
-        "End\n$ 850.00",
+    expect(texts(".o_clm_waterfall tbody tr")).toEqual([
+        "Start $ 1,000.00",
+        "New +$ 300.00",
+        "Churn $ -450.00",
+        "End $ 850.00",
     ]);
     const chart = Chart.getChart(queryOne(".o_clm_waterfall canvas"));
     expect(chart.data.datasets[0].data).toEqual([
@@ -422,7 +423,7 @@ test("the cohort map shows shares of customers or of revenue; each cell opens it
     expect(".o_clm_heat tbody tr:last-child .o_clm_heat_2").toHaveText(/^10%/);
     await contains("label:contains(By revenue)").click();
     expect(cells()).toEqual(["100%", "150%", "0%"]);
-    expect(queryText(".o_clm_heat tbody tr:first-child td:eq(2)")).toBe("150%\nJan 2025, month 1: revenue $ 600.00");
+    expect(texts(".o_clm_heat tbody tr:first td:eq(2)")[0]).toBe("150% Jan 2025, month 1: revenue $ 600.00");
     expect(".o_clm_cohorts p").toHaveText(/150%/);
     await contains(".o_clm_heat tbody tr:last-child button:not(.btn):last").click();
     expect(opened[0].slice(0, 2)).toEqual(["cohort", { month: "2025-02-01", age: 1 }]);
@@ -430,12 +431,12 @@ test("the cohort map shows shares of customers or of revenue; each cell opens it
 
 test("lists open one record or all; an empty one says so", async () => {
     await openCockpit();
-    expect(queryAllTexts(".o_clm_list_decisions tbody tr")).toEqual([
-        "C-71\nAzure\n03/07/2025\n3 days late\n$ 1,200",
-        "C-72\nGemini\n03/11/2025\nin 1 day\n$ 300.00",
+    expect(texts(".o_clm_list_decisions tbody tr")).toEqual([
+        "C-71 Azure 03/07/2025 3 days late $ 1,200",
+        "C-72 Gemini 03/11/2025 in 1 day $ 300.00",
     ]);
-    expect(".o_clm_list_risks").toHaveText("Customers at risk\nNo customer is at risk.");
-    expect(".o_clm_list_rotting tbody tr").toHaveText("Acquisition\nexpected: 14 days\n3 of 20");
+    expect(texts(".o_clm_list_risks")).toEqual(["Customers at risk No customer is at risk."]);
+    expect(texts(".o_clm_list_rotting tbody tr")).toEqual(["Acquisition expected: 14 days 3 of 20"]);
     await contains(".o_clm_list_decisions button[name=all]").click();
     await goBack();
     await contains(".o_clm_list_decisions button:contains(C-72)").click();
