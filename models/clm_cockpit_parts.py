@@ -43,32 +43,54 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _prepare_funnel(self, view):
-        counts = {}
+        """The funnel of the 12 months until the end of the period, as the funnel page counts it, in both variants."""
         snapshots = self._snapshots(view, "funnel", self._month(view))
+        variants = [
+            {
+                "key": "strict", "label": self.env._("Strict"),
+                "help": self.env._("Who entered the first stage in the last 12 months and then each stage in order."),
+            },
+            {
+                "key": "any", "label": self.env._("Any stage"),
+                "help": self.env._("Whoever stood in the stage at some time in the last 12 months."),
+            },
+        ]
+        for variant in variants:
+            variant["stages"] = self._prepare_funnel_stages(view, snapshots, variant["key"])
+        if not any(stage["count"] for variant in variants for stage in variant["stages"]):
+            return None
+        return {"stages": variants[0]["stages"], "variants": variants}
+
+    @api.model
+    def _prepare_funnel_stages(self, view, snapshots, variant):
+        counts = {}
         for snapshot in snapshots:
-            for stage, customers in (snapshot.data or {}).get(self._team_key(view), {}).items():
+            drawn = (snapshot.data or {}).get(variant, {}).get(self._team_key(view), {})
+            for stage, customers in drawn.items():
                 counts[int(stage)] = counts.get(int(stage), 0) + customers
         stages = self.env["clm.stage"].browse(self.env["clm.funnel.report"]._stage_ids())
-        if not snapshots or not any(counts.values()):
-            return None
         numbers = [counts.get(stage.id, 0) for stage in stages]
-        return {"stages": [
+        return [
             {
                 "id": stage.id, "name": stage.name, "count": number,
                 "rate": following / number if number and following is not None else None,
                 "cumulative": number / numbers[0] if numbers[0] else None,
             }
             for stage, number, following in zip(stages, numbers, [*numbers[1:], None], strict=True)
-        ]}
+        ]
 
     @api.model
     def _open_funnel(self, key, view):
-        stage = self.env["clm.stage"].browse(self._parse_id(key)).exists()
+        """:param key: id of a stage, or dict of it as ``stage`` and the ``variant``"""
+        key = key if isinstance(key, dict) else {"stage": key}
+        stage = self.env["clm.stage"].browse(self._parse_id(key.get("stage"))).exists()
         start, stop = self.env["clm.kpi.snapshot"]._funnel_limits(self._month(view), view["main"])
-        rows = Domain([
-            ("is_strict", "=", True), ("stage_id", "=", stage.id), ("cohort_at", ">=", start), ("cohort_at", "<", stop),
-            ("entered_at", ">=", start),
-        ])
+        of_stage = Domain("stage_id", "=", stage.id)
+        funnel = self.env["clm.funnel.report"]
+        if key.get("variant") == "any":
+            rows = funnel._get_any_domain(start, stop) & Domain("superseded_at", "=", False) & of_stage
+            return self._customers(stage.name or "", Domain("lifecycle_visit_ids", "any", list(rows)), view)
+        rows = funnel._get_strict_domain(start, stop) & of_stage
         return self._customers(stage.name or "", Domain("lifecycle_funnel_ids", "any", list(rows)), view)
 
     @api.model

@@ -34,7 +34,7 @@ class ClmKpi(models.Model):
             found[LIFETIME_VALUE, 0] = self._lifetime_values(company, periods, found)
         for key in sorted(needed, key=lambda key: key[0] == LTV_CAC):
             if isinstance(quotient := MEASURES.get(key[0]), Quotient):
-                found[key] = _divide(found[quotient.numerator, 0], found[quotient.denominator, 0])
+                found[key] = _divide(quotient, found)
         return found
 
     @api.model
@@ -79,10 +79,10 @@ class ClmKpi(models.Model):
     @api.model
     def _lifetime_values(self, company, periods, found):
         """Lifetime value of a recurring customer: ARPA * margin / mean churn of the six months before (ChartMogul)."""
-        year_start = self._year_start(company)
+        year_start, today = self._year_start(company), company._lifecycle_today()
         months = {}
         for number, period in enumerate(periods):
-            month = kpi_periods.period_of(kpi_periods.MONTH, period.end, year_start)
+            month = kpi_periods.period_of(kpi_periods.MONTH, min(period.end, today), year_start)
             months[number] = [kpi_periods.shift(month, -back, year_start) for back in range(1, CHURN_MONTHS + 1)]
         wanted = sorted({month for before in months.values() for month in before})
         churn = self._measure_family(company, "recurring", wanted, [("logo_churn", 0)])["logo_churn", 0]
@@ -115,12 +115,15 @@ def _parts_of(code):
     return ("arpa",) if code == LIFETIME_VALUE else ()
 
 
-def _divide(numerators, denominators):
-    """:return: dict of key -> ``Figure`` of one KPI divided by another"""
+def _divide(quotient, found):
+    """:return: dict of key -> ``Figure`` of one KPI divided by another; a team without facts has what none make"""
+    numerators, denominators = found[quotient.numerator, 0], found[quotient.denominator, 0]
     figures = {}
     for key in numerators.keys() | denominators.keys():
-        numerator = numerators.get(key, Figure(None)).value
-        denominator = denominators.get(key, Figure(None)).value
+        numerator, denominator = (
+            own[key].value if key in own else getattr(MEASURES.get(code), "empty", None)
+            for own, code in ((numerators, quotient.numerator), (denominators, quotient.denominator))
+        )
         figures[key] = Figure(kpi_math.ratio(numerator, denominator), numerator, denominator)
     return figures
 

@@ -220,7 +220,7 @@ class ClmKpiFacts(models.AbstractModel):
             SELECT p.id AS period_id, l.team_id, l.id AS res_id, l.won_status = 'won' AS is_won
               FROM crm_lead l
               JOIN period p ON l.date_closed >= p.start AND l.date_closed < p.stop
-             WHERE l.won_status IN ('won', 'lost') AND %s AND %s
+             WHERE l.type = 'opportunity' AND l.won_status IN ('won', 'lost') AND %s AND %s
             """,
             self._between(SQL("l.date_closed"), periods), self._of_company(SQL("l.company_id")),
         )

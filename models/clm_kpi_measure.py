@@ -126,7 +126,7 @@ MEASURES = {
         "-SUM(f.value) FILTER (WHERE f.kind IN ('contraction', 'churn'))",
         counted="f.kind IN ('new', 'expansion', 'contraction', 'churn')", money=True,
     ),
-    "net_new_mrr": Measure("movements", "SUM(f.value)"),
+    "net_new_mrr": Measure("movements", "SUM(f.value)", empty=0.0),
     # loyalty
     "nps": Measure(
         "feedback",

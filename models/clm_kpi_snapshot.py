@@ -10,8 +10,8 @@ KINDS = [("funnel", "Funnel"), ("cohorts", "Cohorts"), ("rotting", "Overdue in s
 class ClmKpiSnapshot(models.Model):
     """Pictures that take the database long to draw, drawn by night for the cockpit; one row per company, kind, month.
 
-    * ``funnel``: ``{team or "": {stage: customers}}`` of the strict funnel of those who started in the 12 months until
-      the end of the month.
+    * ``funnel``: ``{variant: {team or "": {stage: customers}}}`` of the 12 months until the end of the month:
+      ``strict`` of those who started in them, ``any`` of whoever stood in the stage.
     * ``cohorts``: list of ``[month, age, customers, amount]`` in company currency, of the last months only.
     * ``rotting``: ``{team or "": {stage: [overdue, all]}}`` as it is now.
     """
@@ -79,19 +79,40 @@ class ClmKpiSnapshot(models.Model):
     @api.model
     def _draw_funnel(self, month):
         start, stop = self._funnel_limits(month, self.env.company)
-        rows = self.env.execute_query(SQL(
+        return {
+            "strict": self._count_customers(
+                SQL("(%s)", self.env["clm.funnel.report"]._table_query),
+                SQL(
+                    "r.is_strict AND r.cohort_at >= %s AND r.cohort_at < %s AND r.entered_at >= %s", start, stop, start,
+                ),
+            ),
+            "any": self._count_customers(
+                SQL("clm_visit"),
+                SQL(
+                    "r.superseded_at IS NULL AND r.entered_at < %s"
+                    " AND (r.entered_at >= %s OR r.exited_at IS NULL OR r.exited_at > %s)", stop, start, start,
+                ),
+            ),
+        }
+
+    @api.model
+    def _count_customers(self, rows, condition):
+        """:return: dict of team or "" -> dict of stage -> customers
+
+        :param SQL rows: relation ``r`` with customers and stages
+        :param SQL condition: which of them count
+        """
+        return _by_team(self.env.execute_query(SQL(
             """
             SELECT u.sale_team_id, GROUPING(u.sale_team_id) = 1, r.stage_id, COUNT(DISTINCT r.partner_id)
-              FROM (%s) r
+              FROM %s r
               JOIN res_partner c ON c.id = r.partner_id
               LEFT JOIN res_users u ON u.id = c.user_id
-             WHERE r.is_strict AND r.cohort_at >= %s AND r.cohort_at < %s AND r.entered_at >= %s AND %s
+             WHERE %s AND %s
              GROUP BY GROUPING SETS ((r.stage_id), (r.stage_id, u.sale_team_id))
             """,
-            self.env["clm.funnel.report"]._table_query, start, stop, start,
-            self.env["clm.kpi.facts"]._of_company(SQL("c.company_id")),
-        ))
-        return _by_team((team, total, stage, customers) for team, total, stage, customers in rows)
+            rows, condition, self.env["clm.kpi.facts"]._of_company(SQL("c.company_id")),
+        )))
 
     @api.model
     def _draw_cohorts(self):

@@ -65,8 +65,8 @@ class ResCompany(models.Model):
         values = self.env["clm.kpi.value"].sudo().search([  # sudo: nobody writes values
             ("company_id", "in", self.ids), ("period", "=", "quarter"),
         ])
-        moved = values.filtered(lambda value: value.date_from != self.env["clm.kpi"]._period_of(
-            value.period, value.date_from, value.company_id).start)
+        moved = values.filtered(lambda value: value._as_period() != self.env["clm.kpi"]._period_of(
+            value.period, value.date_from, value.company_id))
         moved.write({"superseded_at": fields.Datetime.now(), "active": False})
         self.sudo().clm_kpi_quarters = 0  # sudo: a note for the cron
         self.env.ref("clm.ir_cron_kpi").sudo()._trigger()

@@ -1,11 +1,10 @@
-from datetime import datetime, time
-
-import pytz
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+
+from ..tools.local_time import midnight_utc
 
 
 class ClmFunnelReport(models.Model):
@@ -38,7 +37,7 @@ class ClmFunnelReport(models.Model):
     @api.model
     def _period_days(self, period, date_from=False, date_to=False):
         """:return: the first and the last day of the period, or False where it has no such bound"""
-        today = datetime.now(self._period_zone()).date()
+        today = self.env.company._lifecycle_today()
         day, year = relativedelta(days=1), relativedelta(years=1)
         if period == "last_12_months":
             return today - year + day, today
@@ -67,15 +66,14 @@ class ClmFunnelReport(models.Model):
     def _period_bounds(self, first, last):
         """:return: pair of naive UTC datetimes, [start, end), midnights of the company; False without that bound"""
         zone = self._period_zone()
-
-        def midnight(day):
-            return zone.localize(datetime.combine(day, time.min)).astimezone(pytz.utc).replace(tzinfo=None)
-
-        return first and midnight(first), last and midnight(last + relativedelta(days=1))
+        return (
+            first and midnight_utc(first.toordinal(), zone),
+            last and midnight_utc((last + relativedelta(days=1)).toordinal(), zone),
+        )
 
     @api.model
     def _period_zone(self):
-        return pytz.timezone(self.env["res.company"]._lifecycle_timezones()[self.env.company.id])
+        return self.env["res.company"]._lifecycle_timezones()[self.env.company.id]
 
     @api.model
     def _get_period_domain(self, fname, start, end):

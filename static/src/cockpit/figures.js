@@ -38,10 +38,12 @@ export function formatFigure(value, unit, currencyId, { exact = false } = {}) {
     }
 }
 
-/** @param {number} value relative change, 0.25 = a quarter more */
+/** @param {number} value relative change, 0.25 = a quarter more; beyond ten times as much the number says nothing */
 export function formatChange(value) {
-    const size = formatPercentage(Math.abs(value), { digits: [false, Math.abs(value) < 0.1 ? 1 : 0] });
-    return value > 0 ? `+${size}` : value < 0 ? `−${size}` : size;
+    const size = Math.min(Math.abs(value), 9.99);
+    const text = formatPercentage(size, { digits: [false, size < 0.1 ? 1 : 0] });
+    const sign = value > 0 ? "+" : value < 0 ? "−" : "";
+    return (Math.abs(value) > size ? "> " : "") + sign + text;
 }
 
 /** @returns {string} how far away a deadline is; late when negative */

@@ -10,7 +10,7 @@ const MARGIN = 3;
  * Lines of a small trend chart. A period without a value leaves a gap; a value between two gaps is a dot.
  *
  * @param {{value: number|null, goal: number|null}[]} trend oldest first
- * @returns {{value: string, goal: string, last: string}} SVG paths; `last` is a dot on the last value
+ * @returns {{value: string, goal: string, dots: string, last: string}} SVG paths; `last` is a dot on the last value
  */
 export function sparkPaths(trend) {
     const known = trend.flatMap(({ value, goal }) => [value, goal]).filter(isKnown);
@@ -20,26 +20,18 @@ export function sparkPaths(trend) {
     const y = (value) => (range ? HEIGHT - MARGIN - ((value - low) / range) * (HEIGHT - 2 * MARGIN) : HEIGHT / 2);
     const spot = (index, value) => `${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
     const dot = (index, value) => `M${spot(index, value)}h0.01`;
-    const line = (name) => {
-        let path = "";
-        trend.forEach((point, index) => {
-            if (!isKnown(point[name])) {
-                return;
-            }
-            const [before, after] = [trend[index - 1]?.[name], trend[index + 1]?.[name]];
-            if (isKnown(before)) {
-                path += `L${spot(index, point[name])}`;
-            } else {
-                path += isKnown(after) ? `M${spot(index, point[name])}` : dot(index, point[name]);
-            }
-        });
-        return path;
-    };
+    const has = (index, name) => isKnown(trend[index]?.[name]);
+    const line = (name) =>
+        trend
+            .map((point, index) => (has(index, name) ? (has(index - 1, name) ? "L" : "M") + spot(index, point[name]) : ""))
+            .join("");
+    const lonely = (index) => has(index, "value") && !has(index - 1, "value") && !has(index + 1, "value");
     const last = trend.length - 1;
     return {
         value: line("value"),
         goal: line("goal"),
-        last: isKnown(trend[last]?.value) ? dot(last, trend[last].value) : "",
+        dots: trend.map(({ value }, index) => (lonely(index) ? dot(index, value) : "")).join(""),
+        last: has(last, "value") ? dot(last, trend[last].value) : "",
     };
 }
 

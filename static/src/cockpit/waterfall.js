@@ -7,14 +7,14 @@ import { formatFigure } from "./figures";
 
 /**
  * @param {{value: number, is_total: boolean}[]} steps a total stands on the ground, a movement where the one before ended
- * @returns {{range: [number, number], tone: "total"|"up"|"down"}[]}
+ * @returns {{range: [number, number], tone: "total"|"up"|"down"|"same"}[]}
  */
 export function waterfallBars(steps) {
     let level = 0;
     return steps.map(({ value, is_total: isTotal }) => {
         const from = isTotal ? 0 : level;
         level = from + value;
-        return { range: [from, level], tone: isTotal ? "total" : value < 0 ? "down" : "up" };
+        return { range: [from, level], tone: isTotal ? "total" : value > 0 ? "up" : value < 0 ? "down" : "same" };
     });
 }
 
@@ -62,7 +62,7 @@ export class Waterfall extends Component {
     getColors() {
         const style = getComputedStyle(this.canvasRef.el);
         const color = (name) => style.getPropertyValue(`--clm-chart-${name}`).trim();
-        return Object.fromEntries(["total", "up", "down", "text", "grid"].map((name) => [name, color(name)]));
+        return Object.fromEntries(["total", "up", "down", "same", "text", "grid"].map((name) => [name, color(name)]));
     }
 
     get chartConfig() {

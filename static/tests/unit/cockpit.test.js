@@ -99,7 +99,7 @@ test("the trend is drawn with its gaps and read aloud", async () => {
         "aria-label",
         "Trend: 2025-1: 8 (goal 10); 2025-2: n/a (goal 10); 2025-3: 12 (goal 10)"
     );
-    expect(tile("kpi_1", ".o_clm_sparkline_value")).toHaveAttribute("d", "M3.0 29.0h0.01M117.0 3.0h0.01");
+    expect(tile("kpi_1", ".o_clm_sparkline_value")).toHaveAttribute("d", "M3.0 29.0M117.0 3.0");
     expect(tile("kpi_6", "svg")).toHaveCount(0);
     expect(tile("kpi_6", ".o_clm_sparkline")).toHaveText("No trend yet");
 });
@@ -348,7 +348,7 @@ test("the details name formula, parts, interval and owner; a part opens its reco
         "Formula",
         "Won",
         "Decided",
-        "True value, with 95 % certainty",
+        "True value, with 95% certainty",
         "Variant",
         "Source",
         "Looked after by",

@@ -38,7 +38,7 @@ test("no value is n/a in every unit, and zero is zero", () => {
 });
 
 test("a change has a sign, a deadline says whether it is past", () => {
-    expect([0.5, -0.12, 0.025, 0].map(formatChange)).toEqual(["+50%", "−12%", "+2.5%", "0%"]);
+    expect([0.5, -0.12, 0.025, 0, 9.99, 22052].map(formatChange)).toEqual(["+50%", "−12%", "+2.5%", "0%", "+999%", "> +999%"]);
     expect([-3, -1, 0, 1, 20].map(formatDaysLeft).map(String)).toEqual([
         "3 days late",
         "1 day late",
@@ -50,8 +50,13 @@ test("a change has a sign, a deadline says whether it is past", () => {
 
 test("the trend has gaps where values are missing and dots between gaps", () => {
     const at = (value) => ({ value, goal: null });
-    expect(sparkPaths([1, null, 3].map(at))).toEqual({ value: "M3.0 29.0h0.01M117.0 3.0h0.01", goal: "", last: "M117.0 3.0h0.01" });
-    expect(sparkPaths([1, 3, null].map(at))).toEqual({ value: "M3.0 29.0L60.0 3.0", goal: "", last: "" });
+    expect(sparkPaths([1, null, 3].map(at))).toEqual({
+        value: "M3.0 29.0M117.0 3.0",
+        goal: "",
+        dots: "M3.0 29.0h0.01M117.0 3.0h0.01",
+        last: "M117.0 3.0h0.01",
+    });
+    expect(sparkPaths([1, 3, null].map(at))).toEqual({ value: "M3.0 29.0L60.0 3.0", goal: "", dots: "", last: "" });
     expect(sparkPaths([2, 2].map(at)).value).toBe("M3.0 16.0L117.0 16.0"); // all the same: the middle
 });
 
@@ -69,7 +74,8 @@ test("bars of the waterfall hang where the one before ended, below zero too", ()
         ["start", 100, true],
         ["new", 50, false],
         ["churn", -200, false],
-        ["won back", 20, false],
+        ["reactivation", 20, false],
+        ["expansion", 0, false],
         ["end", -30, true],
     ].map(([key, value, isTotal]) => ({ key, value, is_total: isTotal }));
     expect(waterfallBars(steps)).toEqual([
@@ -77,6 +83,7 @@ test("bars of the waterfall hang where the one before ended, below zero too", ()
         { range: [100, 150], tone: "up" },
         { range: [150, -50], tone: "down" },
         { range: [-50, -30], tone: "up" },
+        { range: [-30, -30], tone: "same" },
         { range: [0, -30], tone: "total" },
     ]);
     expect(waterfallBars([])).toEqual([]);

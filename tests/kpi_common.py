@@ -1,0 +1,119 @@
+from datetime import date
+
+from odoo.fields import Command, Domain
+from odoo.tools import SQL
+
+from .contract_days import ContractDaysCase
+
+
+class KpiCase(ContractDaysCase):
+    """KPIs of a company of its own, in which nothing happened yet; everybody of ``ContractCase`` works there alone.
+
+    Days are those of UTC. KPIs, goals and values of the database (demo data, say) are out of the way: only the KPIs
+    that a test makes are computed, unless it takes one out of the archive with ``_built_in``.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.main = cls.env.company
+        cls.company = cls._create_company("Clean")
+        # a manager who may read leads
+        cls.maker = cls._create_user("c-maker", "sales_team.group_sale_manager")
+        cls.everybody = (
+            cls.viewer | cls.user | cls.mate | cls.stranger | cls.manager | cls.internal | cls.seller | cls.maker
+        )
+        cls.everybody.write({"company_ids": [Command.set(cls.company.ids)], "company_id": cls.company.id})
+        cls.env = cls.env["base"].with_company(cls.company).env
+        cls.env.cr.execute(SQL("DELETE FROM clm_kpi_target"))
+        cls.env.cr.execute(SQL("DELETE FROM clm_kpi_value"))
+        cls.env.cr.execute(SQL("DELETE FROM clm_kpi_snapshot"))
+        cls.env.cr.execute(SQL("UPDATE clm_kpi SET active = FALSE, to_fill = FALSE"))
+        cls.env.invalidate_all()
+        cls.kpis, cls.targets = cls.env["clm.kpi"], cls.env["clm.kpi.target"]
+        cls.values, cls.leads = cls.env["clm.kpi.value"], cls.env["crm.lead"]
+        cls.model_lead = cls.env["ir.model"]._get("crm.lead")
+
+    # === BUILDERS === #
+
+    @classmethod
+    def _create_company(cls, name, **vals):
+        return cls.env["res.company"].create({"name": name, "lifecycle_tz": "UTC", **vals})
+
+    @classmethod
+    def _field(cls, model, name):
+        return cls.env["ir.model.fields"]._get(model, name)
+
+    @classmethod
+    def _prepare_kpi(cls, date_field="date_deadline", field=None, model="crm.lead", **vals):
+        """:return: values of a KPI that counts leads by the day on which they are expected to close"""
+        return {
+            "name": "Expected Leads", "stage_id": cls.acquisition.id, "unit": "count", "aggregate": "count",
+            "model_id": cls.env["ir.model"]._get(model).id, "domain": "[]",
+            "field_id": cls._field(model, field).id if field else False,
+            "date_field_id": cls._field(model, date_field).id if date_field else False, **vals,
+        }
+
+    @classmethod
+    def _create_kpi(cls, user=None, **vals):
+        """:param user: who makes it; default: ``cls.maker``"""
+        vals = cls._prepare_kpi(**vals)
+        cls.env.invalidate_all()  # what the superuser read is not what a manager may read
+        return cls.kpis.with_user(user or cls.maker).create(vals).with_env(cls.env)
+
+    @classmethod
+    def _create_lead(cls, day="2026-03-10", company=None, **vals):
+        return cls.leads.create({
+            "name": "Asks", "type": "lead", "date_deadline": day, "company_id": (company or cls.company).id,
+            "team_id": False, "user_id": False, **vals,
+        })
+
+    @classmethod
+    def _create_target(cls, kpi, value=10.0, **vals):
+        return cls.targets.with_user(cls.manager).create({
+            "kpi_id": kpi.id, "company_id": cls.company.id, "period": "month", "date_from": "2026-01-01",
+            "date_to": "2026-12-31", "value": value, **vals,
+        }).with_env(cls.env)
+
+    @classmethod
+    def _built_in(cls, *codes):
+        """Measure some of the built-in KPIs.
+
+        :return: them
+        """
+        kpis = cls.kpis.with_context(active_test=False).search([("code", "in", codes)])
+        cls.env.cr.execute(SQL("UPDATE clm_kpi SET active = TRUE WHERE id = ANY(%s)", kpis.ids))
+        kpis.invalidate_recordset()
+        return kpis
+
+    def _refresh(self, kpis, on="2026-03-15", since="2026-03-01", company=None, until=None):
+        """Compute some KPIs for all periods since a day.
+
+        :param on: the day on which that is done
+        """
+        company = company or self.company
+        with self.at(on):
+            periods = self.kpis._periods(company, date.fromisoformat(since), until and date.fromisoformat(until))
+            kpis._refresh_company(company, periods)
+        self.env.invalidate_all()
+
+    # === WHAT CAME OUT === #
+
+    def _value(self, kpi, day="2026-03-01", kind="month", team=None, company=None):
+        """:return: the value of the period that begins on a day, which must be there"""
+        value = self.values.search([
+            ("kpi_id", "=", kpi.id), ("company_id", "=", (company or self.company).id), ("period", "=", kind),
+            ("date_from", "=", day), ("team_id", "=", team.id if team else False),
+        ])
+        self.assertEqual(len(value), 1, f"{kpi.name}, {kind} of {day}")
+        return value
+
+    def _number(self, kpi, *args, **kwargs):
+        """:return: the value as a number, or None"""
+        value = self._value(kpi, *args, **kwargs)
+        return value.value if value.is_known else None
+
+    def _counted(self, action, user=None):
+        """:return: the records that an action opens, as somebody sees them"""
+        model = self.env[action["res_model"]].with_context(action["context"])
+        return (model.with_user(user) if user else model).search(Domain(action["domain"]))
