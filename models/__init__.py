@@ -87,4 +87,5 @@ from . import clm_kpi_refresh
 from . import clm_kpi_history
 from . import clm_cockpit
 from . import clm_cockpit_parts
+from . import clm_kpi_fill
 from . import clm_kpi_screen

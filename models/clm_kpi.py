@@ -62,7 +62,7 @@ class ClmKpi(models.Model):
     is_custom = fields.Boolean(compute="_compute_is_custom")
 
     model_id = fields.Many2one(
-        "ir.model", "Records", ondelete="cascade", domain="[('transient', '=', False), ('abstract', '=', False)]",
+        "ir.model", "Records", ondelete="set null", domain="[('transient', '=', False), ('abstract', '=', False)]",
     )
     model_name = fields.Char(related="model_id.model", string="Model Name")
     domain = fields.Char("Filter", default="[]")
@@ -71,11 +71,11 @@ class ClmKpi(models.Model):
     )
     aggregate = fields.Selection(AGGREGATES, "Measure", default="count")
     field_id = fields.Many2one(
-        "ir.model.fields", "Field", ondelete="cascade",
+        "ir.model.fields", "Field", ondelete="set null",
         domain="[('model_id', '=', model_id), ('store', '=', True), ('name', '!=', 'id')]",
     )
     date_field_id = fields.Many2one(
-        "ir.model.fields", "Date", ondelete="cascade",
+        "ir.model.fields", "Date", ondelete="set null",
         domain="[('model_id', '=', model_id), ('store', '=', True), ('ttype', 'in', ('date', 'datetime'))]",
         help="Which date decides about the period in which a record counts.",
     )
@@ -83,6 +83,7 @@ class ClmKpi(models.Model):
         "Problem", readonly=True, copy=False, help="Why it could not be computed the last time.",
     )
     to_fill = fields.Boolean(readonly=True, copy=False, help="Its history is still to be computed.")
+    fill_done = fields.Integer(readonly=True, copy=False, help="Quarters of its history that are computed already.")
     target_ids = fields.One2many("clm.kpi.target", "kpi_id", "Goals")
     value_ids = fields.One2many("clm.kpi.value", "kpi_id", "Values", readonly=True)
 
@@ -126,11 +127,10 @@ class ClmKpi(models.Model):
                     "“%(kpi)s”: a share is shown in percent, and percent are for shares.", kpi=kpi.name,
                 ))
 
-    def _check_definition(self):
-        """:raise ValidationError: when the KPI could not be computed, says why
-        :raise AccessError: when the user may not read what it counts
+    def _check_fields(self):
+        """:return: the empty recordset of what the KPI counts
+        :raise ValidationError: when the KPI could not be computed, says why
         """
-        self.ensure_one()
         model = self._custom_model()
         if not self.date_field_id or self.date_field_id.model_id != self.model_id:
             raise ValidationError(self.env._("“%(kpi)s” needs a date of its records.", kpi=self.name))
@@ -141,6 +141,14 @@ class ClmKpi(models.Model):
             ))
         if self.aggregate in FIELD_AGGREGATES:
             self._check_field()
+        return model
+
+    def _check_definition(self):
+        """:raise ValidationError: when the KPI could not be computed, says why
+        :raise AccessError: when the user may not read what it counts
+        """
+        self.ensure_one()
+        model = self._check_fields()
         # the user must be allowed to read what everybody will see as a number
         model = model.sudo(False)
         if not model.has_access("read"):
@@ -200,9 +208,10 @@ class ClmKpi(models.Model):
 
     def _custom_aggregate(self):
         """:return: aggregate of ``_read_group``"""
-        field = self.field_id.sudo().name
+        field = self.field_id.sudo()
+        total = "sum_currency" if field.ttype == "monetary" else "sum"  # into the currency of the company
         return {
-            "sum": f"{field}:sum", "avg": f"{field}:sum", "distinct": f"{field}:count_distinct",
+            "sum": f"{field.name}:{total}", "avg": f"{field.name}:{total}", "distinct": f"{field.name}:count_distinct",
         }.get(self.aggregate, "__count")
 
     # === CRUD === #
@@ -224,7 +233,7 @@ class ClmKpi(models.Model):
         if vals.get("active") or vals.keys() & measured:
             self.filtered("active")._fill_soon()
         if vals.keys() & {"direction", "is_cumulative", "unit"}:
-            self.value_ids._compare()
+            self.sudo().value_ids._compare()  # sudo: only the computation writes values; those of all companies
         if vals.get("active") is False:
             self.target_ids._close_alerts(self.env._("This KPI is not measured any more."))
         return res
@@ -239,7 +248,7 @@ class ClmKpi(models.Model):
 
     def _fill_soon(self):
         """Let the cron compute the history."""
-        self.sudo().to_fill = True  # sudo: a note for the cron
+        self.sudo().write({"to_fill": True, "fill_done": 0})  # sudo: a note for the cron
         cron = self.env.ref("clm.ir_cron_kpi", raise_if_not_found=False)
         if cron:
             cron._trigger()

@@ -51,7 +51,7 @@ class ClmKpi(models.Model):
         return figures
 
     def _read_custom(self, company, periods):
-        model = self._custom_model().with_company(company).with_context(allowed_company_ids=company.ids)
+        model = self._check_fields().with_company(company).with_context(allowed_company_ids=company.ids)
         wholes, parts = self._custom_domain(), self._custom_part_domain()
         team = model._fields.get("team_id")
         by_team = ["team_id"] if team and team.store and team.comodel_name == "crm.team" else []

@@ -1,12 +1,17 @@
+import logging
+
 from odoo import api, fields, models
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..tools import kpi_periods
 from .clm_kpi_refresh import KINDS
 
+_logger = logging.getLogger(__name__)
+
 #: Quarters of history that are computed after the installation: two years.
 HISTORY_QUARTERS = 8
 #: How long the computation waits for the reconstruction of the customers' history.
-WAIT_MINUTES = 5
+WAIT_MINUTES = 1
 
 
 class ClmKpi(models.Model):
@@ -23,16 +28,27 @@ class ClmKpi(models.Model):
         """
         now = fields.Datetime.now()
         if self.env["clm.queue"].sudo().search_count([("bulk", "=", True)], limit=1):
-            self.env.ref("clm.ir_cron_kpi")._trigger(fields.Datetime.add(now, minutes=WAIT_MINUTES))
+            self._run_again()
             return
         companies = self.env["res.company"]._lifecycle_companies().filtered("active")
         for company in companies:
             # a run that goes on with the history has done this already
             if not company.clm_kpi_computed_at or company.clm_kpi_computed_at < fields.Datetime.subtract(now, hours=1):
-                self._refresh_now(company)
-                self.env["clm.kpi.target"]._alert(company)
-                self._clm_commit(1, 1)
+                try:
+                    self._refresh_now(company)
+                    self.env["clm.kpi.target"]._alert(company)
+                    self._clm_commit(1, 1)
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    _logger.info("KPIs of %s: somebody else is computing them, trying again later", company.name)
+                    self.env.cr.rollback()
+                    self._run_again()
+                    return
         self._fill(companies)
+
+    @api.model
+    def _run_again(self):
+        """Let the cron run in a little while."""
+        self.env.ref("clm.ir_cron_kpi")._trigger(fields.Datetime.add(fields.Datetime.now(), minutes=WAIT_MINUTES))
 
     @api.model
     def _refresh_now(self, company):
@@ -46,26 +62,31 @@ class ClmKpi(models.Model):
     def _fill(self, companies):
         """Compute the history, a quarter of a company at a time, newest first."""
         kpis = self.sudo().search([])  # pylint: disable=no-search-all
-        steps = [
-            (company, kpis, back)
-            for company in companies for back in range(company.clm_kpi_quarters, HISTORY_QUARTERS + 1)
-        ]
+        quarters = range(HISTORY_QUARTERS + 1)
+        steps = [(company, back) for company in companies for back in quarters[company.clm_kpi_quarters:]]
         new = kpis.filtered("to_fill")
-        if not steps:
-            steps = [(company, new, back) for company in companies for back in range(HISTORY_QUARTERS + 1) if new]
-        for number, (company, chosen, back) in enumerate(steps, start=1):
-            chosen._fill_quarter(company, back)
-            if chosen == kpis:
-                company.sudo().clm_kpi_quarters = back + 1
-            if number == len(steps):
-                new.to_fill = False
-            if not self._clm_commit(1, len(steps) - number):
+        again = [(kpi, back) for kpi in new for back in quarters[kpi.fill_done:]]
+        left = len(steps) + len(again)
+        for company, back in steps:
+            periods = kpis._fill_quarter(company, back)
+            self.env["clm.kpi.snapshot"]._fill(company, [p for p in periods if p.kind == kpi_periods.MONTH])
+            company.sudo().clm_kpi_quarters = back + 1  # sudo: a note for the cron
+            left -= 1
+            if not self._clm_commit(1, left):
+                return
+        for kpi, back in again:
+            for company in companies:
+                kpi._fill_quarter(company, back)
+            kpi.write({"fill_done": back + 1, "to_fill": back < HISTORY_QUARTERS})
+            left -= 1
+            if not self._clm_commit(1, left):
                 return
 
     def _fill_quarter(self, company, back):
         """Compute all periods that begin in a quarter.
 
         :param int back: how many quarters ago
+        :return: these periods
         """
         year_start, today = self._year_start(company), company._lifecycle_today()
         quarter = kpi_periods.shift(
@@ -76,4 +97,4 @@ class ClmKpi(models.Model):
             if quarter.start <= period.start <= min(quarter.end, today)
         ]
         self._refresh_company(company, periods)
-        self.env["clm.kpi.snapshot"]._fill(company, [p for p in periods if p.kind == kpi_periods.MONTH])
+        return periods

@@ -1,3 +1,5 @@
+from psycopg2.errors import SerializationFailure, UniqueViolation
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
@@ -104,8 +106,12 @@ class ClmKpi(models.Model):
             found = figures.get(kpi, {})
             if kpi.error:
                 continue  # what is known stays
-            teams = {team for _number, team in found} | {False} | set(targets.filtered(
-                lambda target, kpi=kpi: target.kpi_id == kpi).team_id.ids)
+            teams = {
+                False,
+                *(team for _number, team in found),
+                *(team for of_kpi, _kind, _day, team in stored if of_kpi == kpi),
+                *(target.team_id.id for target in targets if target.kpi_id == kpi),
+            }
             for number, period in enumerate(periods):
                 for team in teams:
                     value = stored.get((kpi, period.kind, period.start, team))
@@ -130,7 +136,16 @@ class ClmKpi(models.Model):
                         value.write({"is_open": vals["is_open"], "computed_at": now})
                     touched |= value
         Value.flush_model()
-        (touched | Value.create(created))._compare(targets)
+        (touched | self._create_values(created))._compare(targets)
+
+    @api.model
+    def _create_values(self, vals_list):
+        """:raise psycopg2.errors.SerializationFailure: when somebody else has just computed the same: try again"""
+        try:
+            with self.env.cr.savepoint():
+                return self.env["clm.kpi.value"].sudo().create(vals_list)
+        except UniqueViolation as error:
+            raise SerializationFailure("These KPIs were computed by somebody else at the same time") from error
 
     def _has_target(self, targets, team_id):
         return any(target.kpi_id == self and target.team_id.id == team_id for target in targets)

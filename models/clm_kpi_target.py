@@ -10,7 +10,7 @@ class ClmKpiTarget(models.Model):
 
     _name = "clm.kpi.target"
     _description = "KPI Goal"
-    _inherit = ["mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "date_from desc, kpi_id, company_id, team_id, id"
     _rec_name = "kpi_id"
 
@@ -88,7 +88,8 @@ class ClmKpiTarget(models.Model):
                 ))
 
     def _lock_kpis(self):
-        return SQL("SELECT id FROM clm_kpi WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", self.kpi_id.ids)
+        """:return: SQL that makes the second of two transactions fail, which Odoo then tries again"""
+        return SQL("UPDATE clm_kpi SET write_date = write_date WHERE id = ANY(%s)", sorted(self.kpi_id.ids))
 
     def _by_key(self):
         """:return: dict (KPI, company, team, kind of period) -> goals"""

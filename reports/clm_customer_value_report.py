@@ -30,7 +30,9 @@ class ClmCustomerValueReport(models.Model):
         "clm.mrr.movement": ["partner_id", "company_id", "date", "value"],
         "clm.contract": ["commercial_partner_id", "company_id", "state", "direction", "amends_id", "billing_mode"],
         "clm.contract.line": ["contract_id", "sale_line_id"],
-        "account.move": ["partner_id", "company_id", "state", "move_type", "amount_untaxed_signed", "invoice_date", "date"],
+        "account.move": [
+            "partner_id", "company_id", "state", "move_type", "amount_untaxed_signed", "invoice_date", "date",
+        ],
         "account.move.line": ["move_id", "clm_contract_id"],
         "sale.order": ["state", "date_order", "currency_rate", "partner_id", "company_id"],
         "sale.order.line": ["order_id", "price_subtotal"],
@@ -175,18 +177,21 @@ class ClmCustomerValueReport(models.Model):
         """What orders say of lines that a contract bills."""
         return SQL(
             """
-            SELECT c.commercial_partner_id, o.company_id, o.date_order::date, s.year_ago, 0, 0,
+            SELECT c.commercial_partner_id, o.company_id, ordered.day, s.year_ago, 0, 0,
                    l.price_subtotal / COALESCE(NULLIF(o.currency_rate, 0), 1), 0, 0, 0
               FROM sale_order_line l
               JOIN sale_order o ON o.id = l.order_id AND o.state = 'sale'
-              JOIN s ON s.company_id = o.company_id AND o.date_order::date <= s.today
+             CROSS JOIN LATERAL (
+                   SELECT (o.date_order AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date AS day
+                   ) ordered
+              JOIN s ON s.company_id = o.company_id AND ordered.day <= s.today
               JOIN res_partner c ON c.id = o.partner_id
              WHERE l.id IN (
                    SELECT k.sale_line_id FROM clm_contract_line k JOIN clm_contract b ON b.id = k.contract_id
-                    WHERE k.sale_line_id IS NOT NULL AND b.state != %s AND b.billing_mode != 'none'
+                    WHERE k.sale_line_id IS NOT NULL AND b.state != %(cancelled)s AND b.billing_mode != 'none'
                    )
             """,
-            CANCELLED,
+            zone=self.env["clm.event"]._event_timezone(SQL("o.company_id")), cancelled=CANCELLED,
         )
 
     @api.model
