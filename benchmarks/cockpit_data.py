@@ -162,10 +162,10 @@ def copy_invoice(env, move, count, values):
         "commercial_partner_id": values["partner_id"], "partner_shipping_id": values["partner_id"],
         "date": day, "invoice_date": day, "invoice_date_due": day, "create_date": SQL("%s + interval '9 hours'", day),
         "team_id": values.get("team_id", SQL("NULL::int4")),
-        **{column: amount for column in (
+        **dict.fromkeys((
             "amount_untaxed", "amount_total", "amount_residual", "amount_untaxed_signed", "amount_total_signed",
             "amount_residual_signed", "amount_untaxed_in_currency_signed", "amount_total_in_currency_signed",
-        )},
+        ), amount),
     })
     for line in move.line_ids:
         sign = SQL("-1") if line.display_type == "product" else SQL("1")

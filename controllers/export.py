@@ -6,7 +6,11 @@ from werkzeug.wsgi import wrap_file
 from odoo import fields, http
 from odoo.http import content_disposition, request
 
-WIZARDS = {"billing": "clm.billing.export", "register": "clm.contract.register"}
+WIZARDS = {
+    "billing": "clm.billing.export",
+    "kpi": "clm.kpi.scorecard",
+    "register": "clm.contract.register",
+}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -1,1 +1,2 @@
 from . import clm_billing_demo
+from . import clm_kpi_demo

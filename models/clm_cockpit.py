@@ -245,7 +245,7 @@ class ClmCockpit(models.AbstractModel):
             "low": interval[0] if interval else None, "high": interval[1] if interval else None, "goal": goal,
             "status": kpi_math.status(
                 total, goal, kpi.direction, cumulative=kpi.is_cumulative,
-                elapsed=kpi_periods.elapsed(period, view["today"]), interval=interval,
+                elapsed=kpi._days_over(period, view["today"]), interval=interval,
             ),
         }
 

@@ -29,7 +29,7 @@ class ClmKpi(models.Model):
     _name = "clm.kpi"
     _description = "KPI"
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    _order = "section, stage_sequence, sequence, id"
+    _order = "section desc, stage_sequence, sequence, id"
 
     name = fields.Char("KPI", required=True, translate=True, tracking=True)
     code = fields.Char(
@@ -95,13 +95,17 @@ class ClmKpi(models.Model):
 
     @api.depends("name")
     def _compute_code(self):
+        given = set()
         for kpi in self:
-            kpi.code = kpi.code or kpi._free_code()
+            kpi.code = kpi.code or (kpi.name and kpi._free_code(given))
+            given.add(kpi.code)
 
-    def _free_code(self):
+    def _free_code(self, given):
+        """:return: a code that neither a stored KPI has nor one of those given already"""
         slug = self.env["ir.http"]._slugify(self.name or "").replace("-", "_") or "kpi"
         # archived ones keep their codes
-        taken = set(self.with_context(active_test=False).search([("code", "=like", f"{slug}%")]).mapped("code"))
+        stored = self.with_context(active_test=False).search([("code", "=like", f"{slug}%")])
+        taken = given | set(stored.mapped("code"))
         return next(code for code in (slug, *(f"{slug}_{n}" for n in range(2, len(taken) + 3))) if code not in taken)
 
     @api.depends("measure")
@@ -198,9 +202,16 @@ class ClmKpi(models.Model):
 
     def _parse_domain(self, text):
         try:
-            domain = Domain(ast.literal_eval((text or "[]").strip()))
+            conditions = ast.literal_eval((text or "[]").strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+            raise ValidationError(self.env._(
+                "“%(kpi)s”: its filter is no list of conditions. Names and calculations are not allowed in it.",
+                kpi=self.name,
+            )) from error
+        try:
+            domain = Domain(conditions)
             domain.validate(self._custom_model())
-        except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValidationError(self.env._(
                 "“%(kpi)s”: its filter cannot be understood: %(error)s", kpi=self.name, error=error,
             )) from error

@@ -56,15 +56,17 @@ class ClmKpiTarget(models.Model):
                 target._close_alerts(target._alert_text(self.env._("Back on track: %(kpi)s is %(value)s."), value))
 
     def _open_alert(self, value):
-        user = self.user_id or self.kpi_id.user_id
-        if not user.active or user.share:
+        users = self.user_id | self.kpi_id.user_id  # the first one who is still there
+        user = users.filtered(lambda user: user.active and not user.share)[:1]
+        if not user:
             self._close_alerts(self.env._("Nobody answers for this goal any more."))
             return
         target = self.with_context(lang=user.lang)
         summary = target._alert_text(target.env._("%(kpi)s misses its goal"), value)
         note = target._alert_note(value)
         if self.alert_activity_id.active:
-            self.alert_activity_id.write({"summary": summary, "note": note, "user_id": user.id})
+            self.alert_activity_id.with_context(mail_activity_quick_update=True).write(
+                {"summary": summary, "note": note, "user_id": user.id})
             self.alert_from = value.date_from
             return
         if self.alert_from and self.alert_from >= value.date_from:

@@ -61,14 +61,13 @@ class ClmKpi(models.Model):
         """Also what was asked for."""
         super()._fill(companies)
         while waiting := self.sudo().search([("fill_until", "!=", False)]):  # sudo: of every company
-            last = max(waiting.mapped("fill_until"))
-            chosen = waiting.filtered(lambda kpi, last=last: kpi.fill_until == last)
-            first = min(chosen.mapped("fill_from"))
+            last, first = max((kpi.fill_until, kpi.fill_from) for kpi in waiting)
+            chosen = waiting.filtered(lambda kpi, days=(last, first): (kpi.fill_until, kpi.fill_from) == days)
             (start, end), *left = self._fill_blocks(first, last)
             chosen._fill_block(first, start, end)
-            for kpi in chosen:
-                is_done = kpi.fill_from >= start
-                kpi.fill_until = False if is_done else fields.Date.subtract(start, days=1)
-                kpi.fill_from = kpi.fill_from if not is_done else False
+            chosen.write(
+                {"fill_until": fields.Date.subtract(start, days=1)} if left
+                else {"fill_from": False, "fill_until": False}
+            )
             if not self._clm_commit(1, len(left)):
                 return

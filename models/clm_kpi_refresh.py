@@ -46,6 +46,11 @@ class ClmKpi(models.Model):
                 found += [kpi_periods.shift(running, -1, year_start), running]
         return found
 
+    @api.model
+    def _days_over(self, period, today):
+        """:return: the share of a period that is over and of which goals are due: the running day may still change"""
+        return kpi_periods.elapsed(period, today if period.end < today else fields.Date.subtract(today, days=1))
+
     # === REFRESH === #
 
     @api.model
@@ -151,8 +156,11 @@ class ClmKpi(models.Model):
         return any(target.kpi_id == self and target.team_id.id == team_id for target in targets)
 
     def _empty_figure(self):
-        measure = MEASURES.get(self.measure)
-        empty = getattr(measure, "empty", None)
+        """:return: ``Figure`` of a team or company without facts"""
+        if self.measure:
+            empty = getattr(MEASURES.get(self.measure), "empty", None)
+        else:
+            empty = 0.0 if self.aggregate in ("count", "sum", "distinct") else None
         return Figure(empty, empty)
 
     def _value_vals(self, figure, period, today):

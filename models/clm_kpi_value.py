@@ -121,10 +121,10 @@ class ClmKpiValue(models.Model):
         self.ensure_one()
         kpi = self.kpi_id
         measure = MEASURES.get(kpi.measure)
-        today = self.company_id._lifecycle_today()
         return kpi_math.status(
             self.value if self.is_known else None, target.value if target else None, kpi.direction,
-            cumulative=kpi.is_cumulative, elapsed=kpi_periods.elapsed(self._as_period(), today),
+            cumulative=kpi.is_cumulative,
+            elapsed=kpi._days_over(self._as_period(), self.company_id._lifecycle_today()),
             interval=(self.low, self.high) if self.has_interval else None,
             cases=self.denominator, least_cases=getattr(measure, "least", 0),
         )

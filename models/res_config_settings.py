@@ -15,6 +15,8 @@ class ResConfigSettings(models.TransientModel):
     clm_billing_grouping = fields.Selection(related="company_id.clm_billing_grouping", readonly=False)
     clm_billing_post = fields.Boolean(related="company_id.clm_billing_post", readonly=False)
     clm_billing_send = fields.Boolean(related="company_id.clm_billing_send", readonly=False)
+    clm_gross_margin = fields.Float(related="company_id.clm_gross_margin", readonly=False)
+    clm_customer_years = fields.Float(related="company_id.clm_customer_years", readonly=False)
     lifecycle_customer_domain = fields.Char(
         "Who Has a Lifecycle",
         config_parameter=CUSTOMER_DOMAIN,

@@ -22,3 +22,5 @@ from . import clm_mrr_report
 from . import clm_margin_report
 from . import clm_export_billing
 from . import clm_export_contract
+from . import clm_customer_value_report
+from . import clm_export_kpi

@@ -55,7 +55,8 @@ class ClmCustomerValueReport(models.Model):
         "Invoiced for Contracts", readonly=True, help="Without taxes: invoices that bill contracts, less credit notes.",
     )
     revenue = fields.Monetary(
-        readonly=True, help="Ordered and invoiced for contracts, to date. What a contract bills of an order counts once.",
+        readonly=True,
+        help="Ordered and invoiced for contracts, to date. What a contract bills of an order counts once.",
     )
     aov = fields.Monetary(
         "Average Order Value", readonly=True, aggregator="avg", help="Ordered / purchases.",
@@ -64,8 +65,8 @@ class ClmCustomerValueReport(models.Model):
     contracts = fields.Integer("Contracts in Force", readonly=True, help="Signed or active.")
     lifetime_value = fields.Monetary(
         readonly=True,
-        help="(Ordered in the last 12 months + 12 × MRR) × years as a customer × gross margin. The last two are those"
-        " of the settings of the company.",
+        help="Ordered in the last 12 months plus 12 times MRR, times years as a customer, times gross margin. The last"
+        " two are those of the settings of the company.",
     )
 
     @property

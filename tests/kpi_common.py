@@ -1,29 +1,32 @@
+import json
 from datetime import date
 
 from odoo.fields import Command, Domain
 from odoo.tools import SQL
+from odoo.tools.json import json_default
 
+from .common import ClmCase
 from .contract_days import ContractDaysCase
 
 
-class KpiCase(ContractDaysCase):
-    """KPIs of a company of its own, in which nothing happened yet; everybody of ``ContractCase`` works there alone.
+class KpiBuilders:
+    """KPIs, goals and values of ``cls.company``, of the test alone; to be mixed into a test case.
 
     Days are those of UTC. KPIs, goals and values of the database (demo data, say) are out of the way: only the KPIs
-    that a test makes are computed, unless it takes one out of the archive with ``_built_in``.
+    that a test makes are computed, and the built-in ones that it takes out of the archive with ``_built_in``.
     """
 
+    at = ContractDaysCase.at
+
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def _set_up_kpis(cls):
+        # what is measured are leads: a manager of the lifecycle who may read them
+        cls.maker = cls._create_user("c-maker", "sales_team.group_sale_manager")
         cls.main = cls.env.company
         cls.company = cls._create_company("Clean")
-        # a manager who may read leads
-        cls.maker = cls._create_user("c-maker", "sales_team.group_sale_manager")
-        cls.everybody = (
-            cls.viewer | cls.user | cls.mate | cls.stranger | cls.manager | cls.internal | cls.seller | cls.maker
-        )
-        cls.everybody.write({"company_ids": [Command.set(cls.company.ids)], "company_id": cls.company.id})
+        cls.users = cls.viewer | cls.user | cls.manager | cls.internal | cls.maker
+        cls.users.write({"company_ids": [Command.set(cls.company.ids)], "company_id": cls.company.id})
+        (cls.team | cls.other_team).company_id = cls.company
         cls.env = cls.env["base"].with_company(cls.company).env
         cls.env.cr.execute(SQL("DELETE FROM clm_kpi_target"))
         cls.env.cr.execute(SQL("DELETE FROM clm_kpi_value"))
@@ -114,6 +117,22 @@ class KpiCase(ContractDaysCase):
         return value.value if value.is_known else None
 
     def _counted(self, action, user=None):
-        """:return: the records that an action opens, as somebody sees them"""
+        """:return: the records that an action opens in the browser, as somebody sees them"""
+        action = json.loads(json.dumps(action, default=json_default))
         model = self.env[action["res_model"]].with_context(action["context"])
         return (model.with_user(user) if user else model).search(Domain(action["domain"]))
+
+
+class KpiCase(KpiBuilders, ClmCase):
+    """A company of its own, in which nothing happened yet; the users work there alone."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.viewer = cls._create_user("c-viewer", "clm.group_viewer")
+        cls.user = cls._create_user("c-user", "clm.group_user")
+        cls.manager = cls._create_user("c-manager", "clm.group_manager")
+        cls.internal = cls._create_user("c-internal")
+        cls.team, cls.other_team = cls.env["crm.team"].create([{"name": "North"}, {"name": "South"}])
+        cls.partner = cls.env["res.partner"].create({"name": "Azure Interior", "is_company": True})
+        cls._set_up_kpis()

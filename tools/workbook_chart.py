@@ -46,6 +46,8 @@ class Chart(NamedTuple):
     :param series: label and column of that sheet for each; of a waterfall the six columns of ``Bar`` in order
     :param position: cell of its upper left corner such as ``H2``; empty puts it right of the table
     :param size: width and height in pixels
+    :param rows: first and last row that is drawn, counted from 0; default: all
+    :param value_kind: of the values, if their cells have kinds of their own; default: that of their column
     """
 
     sheet: str
@@ -55,6 +57,8 @@ class Chart(NamedTuple):
     series: Sequence[tuple[str, int]]
     position: str = ""
     size: tuple[int, int] = (640, 360)
+    rows: tuple[int, int] | None = None
+    value_kind: str = ""
 
 
 class Bar(NamedTuple):
@@ -129,6 +133,7 @@ def draw_charts(workbook: Workbook, charts: Iterable[Chart], tables: Mapping[str
         place, source = tables[chart.sheet], tables[chart.categories[0]]
         if source.last < source.first:
             continue
+        source = _only(source, chart.rows)
         native = workbook.add_chart(_TYPES[chart.kind])
         _add_series(native, chart, source)
         _style(native, chart, source)
@@ -139,6 +144,20 @@ def draw_charts(workbook: Workbook, charts: Iterable[Chart], tables: Mapping[str
         else:
             place.worksheet.insert_chart(place.header + number * _CHART_ROWS, len(place.kinds) + 1, native, options)
             drawn[chart.sheet] = number + 1
+
+
+def _only(source: Drawn, rows: tuple[int, int] | None) -> Drawn:
+    """Narrow a table down to some of its rows.
+
+    :raise ValueError: if there are no such rows
+    """
+    if rows is None:
+        return source
+    first, last = source.first + rows[0], source.first + rows[1]
+    if not source.first <= first <= last <= source.last:
+        raise ValueError(f"{source.name} has no rows {rows[0]} to {rows[1]}")
+    points = {column: values[rows[0] : rows[1] + 1] for column, values in source.points.items()}
+    return source._replace(first=first, last=last, points=points)
 
 
 def plain_name(text: str) -> str:
@@ -170,7 +189,8 @@ def _series_look(kind: str, number: int) -> dict[str, Any]:
 
 
 def _copy(source: Drawn, column: int) -> list[Any] | None:
-    return list(source.points[column]) if source.last - source.first < MAX_COPIED else None
+    points = list(source.points[column])
+    return points if len(points) == source.last - source.first + 1 and len(points) <= MAX_COPIED else None
 
 
 def _style(native: Any, chart: Chart, source: Drawn) -> None:
@@ -180,7 +200,7 @@ def _style(native: Any, chart: Chart, source: Drawn) -> None:
         native.set_x_axis({"date_axis": True, "num_format": NUMBER_FORMATS[DATE], "label_position": "low"})
     else:
         native.set_x_axis({"label_position": "low"})
-    value_kind = source.kinds[chart.series[0][1]]
+    value_kind = chart.value_kind or source.kinds[chart.series[0][1]]
     number_format = {PERCENT: "0%", MONEY: "#,##0"}.get(value_kind, "General")
     native.set_y_axis({"num_format": number_format, "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
     native.set_size({"width": chart.size[0], "height": chart.size[1]})

@@ -15,6 +15,11 @@ from . import clm_contract_sign
 from . import clm_contract_suspend
 from . import clm_contract_terminate
 from . import clm_installment_skip
+from . import clm_kpi_fill
+from . import clm_kpi_suggest
+from . import clm_kpi_suggest_line
+from . import clm_kpi_scorecard
+from . import clm_kpi_scorecard_print
 from . import clm_policy_preview
 from . import clm_policy_preview_move
 from . import clm_policy_preview_stage

@@ -8,7 +8,7 @@ const LEVELS = 8;
 
 /**
  * @param {number|null} value
- * @param {number} highest the value that gets the darkest colour; what is above it gets that too
+ * @param {number} highest the value that gets the strongest colour; what is above it gets that too
  * @returns {number} 0 (nothing) to 8
  */
 export function heatLevel(value, highest) {
@@ -77,7 +77,7 @@ export class CohortMap extends Component {
 
     get legend() {
         const highest = formatRatio(this.highest);
-        return _t("The darker the cell, the higher the share; the darkest stands for %s and more.", highest);
+        return _t("The stronger the colour, the higher the share; the strongest stands for %s and more.", highest);
     }
 
     count(value) {

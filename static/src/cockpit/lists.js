@@ -16,7 +16,7 @@ export class CockpitLists extends Component {
 
     /** Not every row has a value: nothing then, "n/a" would be noise. */
     money(value) {
-        return isKnown(value) && formatFigure(value, "money", this.props.data.currency.id);
+        return isKnown(value) ? formatFigure(value, "money", this.props.data.currency.id) : "";
     }
 
     get decisions() {
@@ -25,7 +25,7 @@ export class CockpitLists extends Component {
             name: row.name,
             note: row.partner,
             cells: [
-                { text: row.date && formatDate(deserializeDate(row.date)) },
+                { text: row.date ? formatDate(deserializeDate(row.date)) : "" },
                 { text: formatDaysLeft(row.days), isLate: row.days < 0 },
                 { text: this.money(row.value) },
             ],
@@ -56,7 +56,7 @@ export class CockpitLists extends Component {
 
     get columns() {
         return {
-            decisions: [_t("Contract"), _t("Deadline"), _t("Left"), _t("Value")],
+            decisions: [_t("Contract"), _t("Deadline"), _t("Time left"), _t("Value")],
             risks: [_t("Customer"), _t("Value")],
             rotting: [_t("Stage"), _t("Too long")],
         };

@@ -32,6 +32,11 @@ export class KpiTile extends Component {
         return this.props.kpi.can_open && isKnown(this.props.kpi.value);
     }
 
+    /** Signs and currencies stand where they belong in languages from right to left too; words are left to them. */
+    get direction() {
+        return this.props.kpi.unit === "days" ? undefined : "ltr";
+    }
+
     get valueTitle() {
         const { value, can_open: canOpen } = this.props.kpi;
         if (!isKnown(value)) {

@@ -92,6 +92,7 @@ export class Waterfall extends Component {
         const isRtl = localization.direction === "rtl";
         return {
             maintainAspectRatio: false,
+            layout: { padding: { left: isRtl ? 24 : 0 } }, // room for the last slanted label
             animation: browser.matchMedia("(prefers-reduced-motion: reduce)").matches ? false : { duration: 300 },
             interaction: { mode: "index", axis: "x", intersect: false }, // thin bars can be hit too
             onClick: (_, [hit]) => hit && this.props.open("waterfall", steps[hit.index].key),

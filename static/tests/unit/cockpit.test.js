@@ -375,11 +375,21 @@ test("the funnel opens who stood in a stage, a rate who went on", async () => {
         "Acquisition 20 0% 50%",
         "Conversion 0 – 0%",
     ]);
-    expect(queryAllAttributes(".o_clm_bar", "style")).toEqual(["width: 100%", "width: 50%", "width: 0%"]);
+    expect(queryAllAttributes("td .o_clm_bar", "style")).toEqual(["width: 100%", "width: 50%", "width: 0%"]);
     expect(".o_clm_stage_funnel tr:contains(Conversion) button[name=count]").not.toBeEnabled();
     expect(".o_clm_stage_funnel tr:contains(Acquisition) button[name=rate]").not.toBeEnabled();
     await contains(".o_clm_stage_funnel tr:contains(Awareness) button[name=rate]").click();
-    expect(opened[0].slice(0, 2)).toEqual(["funnel", 2]);
+    expect(opened[0].slice(0, 2)).toEqual(["funnel", { stage: 2, variant: "strict" }]);
+});
+
+test("the funnel counts strictly or whoever stood in a stage", async () => {
+    await openCockpit();
+    expect(".o_clm_stage_funnel > p").toHaveText("One stage after the other.");
+    await contains(".o_clm_stage_funnel label:contains(Any stage)").click();
+    expect(".o_clm_stage_funnel > p").toHaveText("Whoever stood there.");
+    expect(texts(".o_clm_stage_funnel tbody tr:last")).toEqual(["Conversion 50 – 125%"]);
+    await contains(".o_clm_stage_funnel tr:contains(Conversion) button[name=count]").click();
+    expect(opened[0].slice(0, 2)).toEqual(["funnel", { stage: 3, variant: "any" }]);
 });
 
 test("the waterfall is drawn and written", async () => {
@@ -429,13 +439,19 @@ test("the cohort map shows shares of customers or of revenue; each cell opens it
     expect(opened[0].slice(0, 2)).toEqual(["cohort", { month: "2025-02-01", age: 1 }]);
 });
 
-test("lists open one record or all; an empty one says so", async () => {
+test("an empty list says so", async () => {
+    answer = () => makePayload({ risks: { count: 0, rows: [] } });
+    await openCockpit();
+    expect(texts(".o_clm_list_risks")).toEqual(["Customers at risk No customer is at risk."]);
+});
+
+test("lists open one record or all", async () => {
     await openCockpit();
     expect(texts(".o_clm_list_decisions tbody tr")).toEqual([
         "C-71 Azure 03/07/2025 3 days late $ 1,200",
         "C-72 Gemini 03/11/2025 in 1 day $ 300.00",
     ]);
-    expect(texts(".o_clm_list_risks")).toEqual(["Customers at risk No customer is at risk."]);
+    expect(texts(".o_clm_list_risks tbody tr")).toEqual(["Azure Contract at high risk $ 5,000", "Gemini Lapses soon"]);
     expect(texts(".o_clm_list_rotting tbody tr")).toEqual(["Acquisition expected: 14 days 3 of 20"]);
     await contains(".o_clm_list_decisions button[name=all]").click();
     await goBack();

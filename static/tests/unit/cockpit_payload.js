@@ -89,10 +89,27 @@ export function makePayload(vals = {}) {
             { key: "bare", name: "Nothing here", kpis: [] },
         ],
         funnel: {
-            stages: [
-                { id: 1, name: "Awareness", count: 40, rate: 0.5, cumulative: 1 },
-                { id: 2, name: "Acquisition", count: 20, rate: 0, cumulative: 0.5 },
-                { id: 3, name: "Conversion", count: 0, rate: null, cumulative: 0 },
+            variants: [
+                {
+                    key: "strict",
+                    label: "Strict",
+                    help: "One stage after the other.",
+                    stages: [
+                        { id: 1, name: "Awareness", count: 40, rate: 0.5, cumulative: 1 },
+                        { id: 2, name: "Acquisition", count: 20, rate: 0, cumulative: 0.5 },
+                        { id: 3, name: "Conversion", count: 0, rate: null, cumulative: 0 },
+                    ],
+                },
+                {
+                    key: "any",
+                    label: "Any stage",
+                    help: "Whoever stood there.",
+                    stages: [
+                        { id: 1, name: "Awareness", count: 40, rate: 0.5, cumulative: 1 },
+                        { id: 2, name: "Acquisition", count: 20, rate: 2.5, cumulative: 0.5 },
+                        { id: 3, name: "Conversion", count: 50, rate: null, cumulative: 1.25 },
+                    ],
+                },
             ],
         },
         cohorts: {
@@ -134,7 +151,13 @@ export function makePayload(vals = {}) {
                 { id: 72, name: "C-72", partner: "Gemini", date: "2025-03-11", days: 1, value: 300 },
             ],
         },
-        risks: { count: 0, rows: [] },
+        risks: {
+            count: 2,
+            rows: [
+                { id: 81, name: "Azure", reason: "Contract at high risk", value: 5000 },
+                { id: 82, name: "Gemini", reason: "Lapses soon", value: null },
+            ],
+        },
         rotting: { rows: [{ id: 2, name: "Acquisition", count: 3, total: 20, days: 14 }] },
         ...vals,
     };
