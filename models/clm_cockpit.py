@@ -12,6 +12,7 @@ from .clm_kpi_refresh import KINDS
 
 #: Points of a sparkline, and periods to choose from.
 TREND_LENGTH = 12
+MAX_ID = 2**31 - 1
 #: Nothing is shown before.
 FIRST_DAY = date(2000, 1, 1)
 CHOICES = {kpi_periods.WEEK: 53, kpi_periods.MONTH: 25, kpi_periods.QUARTER: 9}
@@ -78,13 +79,15 @@ class ClmCockpit(models.AbstractModel):
             ``currency``
         """
         options = options if isinstance(options, dict) else {}
-        chosen = {each for each in options.get("company_ids") or () if isinstance(each, int)}
+        wanted = options.get("company_ids")
+        chosen = {each for each in wanted if type(each) is int} if isinstance(wanted, list | tuple) else ()
         companies = self.env.companies.filtered(lambda company: company.id in chosen) or self.env.companies
         main = companies[:1] if self.env.company not in companies else self.env.company
         companies = main | companies
         today = main._lifecycle_today()
         kind = options.get("period") if options.get("period") in KINDS else kpi_periods.MONTH
-        team = self._teams(companies).filtered(lambda team: team.id == options.get("team_id"))
+        team_id = options.get("team_id")
+        team = self._teams(companies).filtered(lambda team: type(team_id) is int and team.id == team_id)
         day = max(min(self._parse_day(options.get("date")) or today, today), FIRST_DAY)
         return {
             "companies": companies, "main": main, "team": team, "today": today, "rates": {},
@@ -96,9 +99,19 @@ class ClmCockpit(models.AbstractModel):
         """:return: the id that the page sent
         :raise UserError: if it is none
         """
-        if not isinstance(key, int) or isinstance(key, bool) or key <= 0:
+        if type(key) is not int or not 0 < key <= MAX_ID:
             raise UserError(self.env._("There is nothing to open here."))
         return key
+
+    @api.model
+    def _parse_stage(self, key):
+        """:return: the stage of which the page sent the id
+        :raise UserError: if there is none
+        """
+        stage = self.env["clm.stage"].browse(self._parse_id(key)).exists()
+        if not stage:
+            raise UserError(self.env._("There is nothing to open here."))
+        return stage
 
     @api.model
     def _parse_day(self, text):
@@ -325,7 +338,7 @@ class ClmCockpit(models.AbstractModel):
             "kpi": self._open_kpi, "funnel": self._open_funnel, "cohort": self._open_cohort,
             "waterfall": self._open_waterfall, "decisions": self._open_decisions, "risks": self._open_risks,
             "rotting": self._open_rotting,
-        }.get(part)
+        }.get(part if isinstance(part, str) else None)
         if not opener:
             raise UserError(self.env._("There is nothing to open here."))
         return opener(key, self._view(options))

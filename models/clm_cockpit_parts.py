@@ -6,6 +6,7 @@ from odoo.tools import format_date
 from ..const import MRR_KINDS
 from ..tools import kpi_periods
 from ..tools.transitions import ACTIVE, SIGNED
+from .clm_cockpit import MAX_ID
 
 #: Rows of the lists, and days ahead in which a customer who lapses is at risk.
 LIST_LENGTH = 6
@@ -83,15 +84,15 @@ class ClmCockpit(models.AbstractModel):
     def _open_funnel(self, key, view):
         """:param key: id of a stage, or dict of it as ``stage`` and the ``variant``"""
         key = key if isinstance(key, dict) else {"stage": key}
-        stage = self.env["clm.stage"].browse(self._parse_id(key.get("stage"))).exists()
+        stage = self._parse_stage(key.get("stage"))
         start, stop = self.env["clm.kpi.snapshot"]._funnel_limits(self._month(view), view["main"])
         of_stage = Domain("stage_id", "=", stage.id)
         funnel = self.env["clm.funnel.report"]
         if key.get("variant") == "any":
             rows = funnel._get_any_domain(start, stop) & Domain("superseded_at", "=", False) & of_stage
-            return self._customers(stage.name or "", Domain("lifecycle_visit_ids", "any", list(rows)), view)
+            return self._customers(stage.name, Domain("lifecycle_visit_ids", "any", list(rows)), view)
         rows = funnel._get_strict_domain(start, stop) & of_stage
-        return self._customers(stage.name or "", Domain("lifecycle_funnel_ids", "any", list(rows)), view)
+        return self._customers(stage.name, Domain("lifecycle_funnel_ids", "any", list(rows)), view)
 
     @api.model
     def _customers(self, name, domain, view):
@@ -153,7 +154,7 @@ class ClmCockpit(models.AbstractModel):
     def _open_cohort(self, key, view):
         key = key if isinstance(key, dict) else {}
         month, age = self._parse_day(key.get("month")), key.get("age")
-        if not month or not isinstance(age, int):
+        if not month or type(age) is not int or not 0 <= age <= MAX_ID:
             raise UserError(self.env._("There is nothing to open here."))
         label = self.env["clm.kpi"]._period_label(kpi_periods.MONTH, month, view["main"])
         return self._window(
@@ -327,10 +328,10 @@ class ClmCockpit(models.AbstractModel):
 
     @api.model
     def _open_rotting(self, key, view):
-        stage = self.env["clm.stage"].browse(self._parse_id(key)).exists()
+        stage = self._parse_stage(key)
         domain = Domain([
             ("lifecycle_cycle", ">", 0), ("lifecycle_stage_id", "=", stage.id), ("lifecycle_is_rotting", "=", True),
         ])
-        action = self._customers(stage.name or "", domain, view)
+        action = self._customers(stage.name, domain, view)
         action["context"].pop("active_test")
         return action

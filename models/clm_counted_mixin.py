@@ -39,8 +39,9 @@ class ClmCountedMixin(models.AbstractModel):
             raise UserError(self.env._("%(kpi)s does not count these records.", kpi=value.kpi_id.name))
         if measure.part and self.env.context.get(PART_KEY) == "numerator":
             measure = measure._replace(counted=f"({measure.counted}) AND ({measure.part})")
-        counted = facts._counted(measure, value.sudo()._as_period(), value.team_id, value.sudo().kpi_id._measure_params(
-            value.company_id))
+        kpi = value.kpi_id
+        params = kpi._measure_params(value.company_id, kpi.stage_id.id or 0)
+        counted = facts._counted(measure, value._as_period(), value.team_id, params)
         return Domain("id", "in", SQL("(%s)", counted))
 
 

@@ -318,7 +318,8 @@ class ClmEvent(models.Model):
                 self._event_limit(SQL("m.invoice_date"), days=2),
             ),
             "account.move", SQL("m.id"), self._event_invoice_date(),
-            (SQL("m.amount_untaxed_signed < 0"), "refund", "invoice"), SQL("m.company_id"), offset=32,
+            (SQL("m.move_type = 'out_refund' OR m.amount_untaxed_signed < 0"), "refund", "invoice"),
+            SQL("m.company_id"), offset=32,
             label=SQL("m.name"), amount=SQL("m.amount_untaxed_signed"),
         )
 

@@ -30,8 +30,9 @@ class ClmKpi(models.Model):
         found = {}
         for family, own in by_family.items():
             found.update(self._measure_family(company, family, periods, own))
-        if (LIFETIME_VALUE, 0) in needed:
-            found[LIFETIME_VALUE, 0] = self._lifetime_values(company, periods, found)
+        if any(code == LIFETIME_VALUE for code, _stage in needed):
+            lifetime = self._lifetime_values(company, periods, found)
+            found.update({key: lifetime for key in needed if key[0] == LIFETIME_VALUE})
         for key in sorted(needed, key=lambda key: key[0] == LTV_CAC):
             if isinstance(quotient := MEASURES.get(key[0]), Quotient):
                 found[key] = _divide(quotient, found)

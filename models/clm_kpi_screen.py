@@ -158,7 +158,7 @@ class ClmKpiValue(models.Model):
             value.figure = value.value * scale
             value.goal_figure = value.goal * scale
             is_compared = value.is_known and value.has_goal
-            value.attainment = is_compared and kpi_math.attainment(value.value, value.goal, kpi.direction) or 0.0
+            value.attainment = (is_compared and kpi_math.attainment(value.value, value.goal, kpi.direction)) or 0.0
             value.display_goal = value.has_goal and kpi._format_value(
                 value.goal, kpi.unit, value.company_id.currency_id)
 

@@ -1,12 +1,16 @@
 import json
+from contextlib import nullcontext
 from datetime import date
 
 from odoo.fields import Command, Domain
 from odoo.tools import SQL
 from odoo.tools.json import json_default
+from odoo.tools.safe_eval import safe_eval
 
 from .common import ClmCase
 from .contract_days import ContractDaysCase
+
+COCKPIT_DAY = "2026-03-15"
 
 
 class KpiBuilders:
@@ -116,11 +120,63 @@ class KpiBuilders:
         value = self._value(kpi, *args, **kwargs)
         return value.value if value.is_known else None
 
-    def _counted(self, action, user=None):
-        """:return: the records that an action opens in the browser, as somebody sees them"""
+    def _counted(self, action, user=None, companies=None):
+        """:return: the records that an action opens in the browser
+
+        :param user: as who sees them; default: everything
+        :param companies: in which the user works; default: their own
+        """
         action = json.loads(json.dumps(action, default=json_default))
-        model = self.env[action["res_model"]].with_context(action["context"])
+        context = action["context"]
+        context = {
+            **({"allowed_company_ids": companies.ids} if companies else {}),
+            **(safe_eval(context, {"uid": 1}) if isinstance(context, str) else context),
+        }
+        self.assertFalse([name for name in context if name.startswith("search_default_")], "A filter hides some of them")
+        model = self.env[action["res_model"]].with_context(context)
         return (model.with_user(user) if user else model).search(Domain(action["domain"]))
+
+
+class CockpitBuilders(KpiBuilders):
+    """The page as somebody sees it, on ``COCKPIT_COCKPIT_DAY`` if not told otherwise."""
+
+    def _page(self, user=None, on=COCKPIT_DAY, companies=None, **options):
+        """:return: what the page shows on a day to somebody (the maker) who works in some companies
+
+        :param on: None: now
+        """
+        companies = companies or self.company
+        with self.at(on) if on else nullcontext():
+            page = self.env["clm.cockpit"].with_user(user or self.maker).with_context(
+                allowed_company_ids=companies.ids).get_cockpit(options)
+        return page
+
+    def _action(self, part, key=None, user=None, on=COCKPIT_DAY, companies=None, **options):
+        companies = companies or self.company
+        with self.at(on) if on else nullcontext():
+            return self.env["clm.cockpit"].with_user(user or self.maker).with_context(
+                allowed_company_ids=companies.ids).get_action(part, key, options)
+
+    def _tile(self, page, kpi):
+        found = [tile for section in page["sections"] for tile in section["kpis"] if tile["id"] == kpi.id]
+        self.assertEqual(len(found), 1, kpi.name)
+        return found[0]
+
+    def _store(self, kpi, value, numerator=0.0, denominator=0.0, day="2026-03-01", company=None, **vals):
+        """Store a value of a month (or another kind of period) as the computation does it.
+
+        :param value: None: not known
+        """
+        company = company or self.company
+        period = self.kpis._period_of(vals.pop("period", "month"), date.fromisoformat(day), company)
+        row = self.values.create({
+            "kpi_id": kpi.id, "company_id": company.id, "period": period.kind, "date_from": period.start,
+            "date_to": period.end, "value": value or 0.0, "is_known": value is not None, "numerator": numerator,
+            "denominator": denominator, **vals,
+        })
+        with self.at(COCKPIT_DAY):
+            row._compare()
+        return row
 
 
 class KpiCase(KpiBuilders, ClmCase):
@@ -136,3 +192,7 @@ class KpiCase(KpiBuilders, ClmCase):
         cls.team, cls.other_team = cls.env["crm.team"].create([{"name": "North"}, {"name": "South"}])
         cls.partner = cls.env["res.partner"].create({"name": "Azure Interior", "is_company": True})
         cls._set_up_kpis()
+
+
+class CockpitCase(CockpitBuilders, KpiCase):
+    """The page of a company in which nothing happened yet."""
