@@ -90,6 +90,7 @@
         "reports/clm_margin_report_views.xml",
         "reports/clm_billing_print_templates.xml",
         "wizards/clm_billing_export_views.xml",
+        "data/clm_customer_value_data.xml",
         "reports/clm_customer_value_report_views.xml",
         "reports/clm_kpi_scorecard_templates.xml",
         "wizards/clm_kpi_scorecard_views.xml",

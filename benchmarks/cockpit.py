@@ -28,7 +28,7 @@ from odoo.http import _request_stack
 from odoo.tools import SQL
 from odoo.tools.safe_eval import safe_eval
 
-RUNS, ROUNDS = 5, 3
+RUNS, ROUNDS = 3, 3
 PAGE_LIMIT, DRILL_LIMIT, REFRESH_FACTOR, EXPORT_FACTOR = 1.0, 2.0, 3.0, 0.5
 EXPORTED_ROWS = 100_000
 #: Exported: model, order, columns (``Col.source``) with their kind in our spreadsheet.

@@ -90,6 +90,7 @@ from . import clm_cockpit_parts
 from . import clm_kpi_fill
 from . import clm_kpi_screen
 from . import clm_kpi_scorecard_mixin
+from . import clm_customer_value
 from . import clm_kpi_sending
 from . import digest_digest
 from . import mail_followers

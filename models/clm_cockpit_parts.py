@@ -293,7 +293,9 @@ class ClmCockpit(models.AbstractModel):
             }
             for partner, (value, count) in sorted(worth.items(), key=lambda item: -item[1][0])[:LIST_LENGTH]
         ]
-        for partner in Partner.search(lapsing, order="lifecycle_next_check", limit=LIST_LENGTH - len(rows)):
+        room = LIST_LENGTH - len(rows)
+        lapsing_first = Partner.search(lapsing, order="lifecycle_next_check", limit=room) if room else Partner
+        for partner in lapsing_first:
             day = fields.Datetime.context_timestamp(self, partner.lifecycle_next_check).date()
             rows.append({
                 "id": partner.id, "name": partner.display_name, "value": None,

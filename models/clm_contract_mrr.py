@@ -78,16 +78,25 @@ class ClmContract(models.Model):
         foreign = any(contract.currency_id != company.currency_id for contract in self)
         if not foreign or not found:
             return found
-        ends = self._closed_months(found[0].date, company._lifecycle_today()) + self._days_at_zero(found)
-        return found + mrr.fx_movements(found, convert, ends, Decimal(str(company.currency_id.rounding)))
+        months = self._closed_months(found[0].date, company._lifecycle_today())
+        rounding, by_contract = Decimal(str(company.currency_id.rounding)), defaultdict(list)
+        for movement in found:
+            by_contract[movement.contract].append(movement)
+        return found + [
+            row for own in by_contract.values()
+            for row in mrr.fx_movements(own, convert, months + self._days_at_zero(own), rounding)
+        ]
 
     @api.model
     def _days_at_zero(self, movements):
-        """:return: list of the days from which a contract brings nothing: nothing of it is left in any currency"""
-        balances, days = defaultdict(Decimal), []
+        """:return: list of the days from which a contract brings nothing: nothing of it is left in any currency
+
+        :param movements: list of ``mrr.Movement`` of one contract
+        """
+        balance, days = Decimal(), []
         for movement in movements:
-            balances[movement.contract] += movement.amount
-            if not balances[movement.contract]:
+            balance += movement.amount
+            if not balance:
                 days.append(movement.date)
         return days
 

@@ -94,6 +94,7 @@ class ClmKpiTarget(models.Model):
             today = target.company_id._lifecycle_today() if target.company_id else fields.Date.today()
             begun = by_target.get(target._origin, values.browse()).filtered(lambda v, day=today: v.date_from <= day)[:2]
             value = begun.filtered(lambda v: v.status in (kpi_math.ON, kpi_math.OFF))[:1] or begun[:1]
+            value = value.with_prefetch(values._ids)
             target.latest = value.display_value
             target.status = value.status or kpi_math.NA
 

@@ -29,6 +29,7 @@ class KpiBuilders:
         cls.main = cls.env.company
         cls.company = cls._create_company("Clean")
         cls.users = cls.viewer | cls.user | cls.manager | cls.internal | cls.maker
+        cls.users |= (cls.team | cls.other_team).member_ids
         cls.users.write({"company_ids": [Command.set(cls.company.ids)], "company_id": cls.company.id})
         (cls.team | cls.other_team).company_id = cls.company
         cls.env = cls.env["base"].with_company(cls.company).env
@@ -69,6 +70,13 @@ class KpiBuilders:
         return cls.kpis.with_user(user or cls.maker).create(vals).with_env(cls.env)
 
     @classmethod
+    def _create_share(cls, **vals):
+        """Create a KPI: the share of the leads that are starred."""
+        return cls._create_kpi(**{
+            "name": "Starred", "aggregate": "share", "unit": "ratio", "part_domain": "[('priority', '=', '1')]", **vals,
+        })
+
+    @classmethod
     def _create_lead(cls, day="2026-03-10", company=None, **vals):
         return cls.leads.create({
             "name": "Asks", "type": "lead", "date_deadline": day, "company_id": (company or cls.company).id,
@@ -76,9 +84,11 @@ class KpiBuilders:
         })
 
     @classmethod
-    def _create_target(cls, kpi, value=10.0, **vals):
-        return cls.targets.with_user(cls.manager).create({
-            "kpi_id": kpi.id, "company_id": cls.company.id, "period": "month", "date_from": "2026-01-01",
+    def _create_target(cls, kpi, value=10.0, company=None, **vals):
+        """Create a monthly goal for 2026 as the manager does it; one of another company as the superuser."""
+        targets = cls.targets if company else cls.targets.with_user(cls.manager)
+        return targets.create({
+            "kpi_id": kpi.id, "company_id": (company or cls.company).id, "period": "month", "date_from": "2026-01-01",
             "date_to": "2026-12-31", "value": value, **vals,
         }).with_env(cls.env)
 
@@ -86,9 +96,11 @@ class KpiBuilders:
     def _built_in(cls, *codes):
         """Measure some of the built-in KPIs.
 
+        :param codes: default: all of them
         :return: them
         """
-        kpis = cls.kpis.with_context(active_test=False).search([("code", "in", codes)])
+        domain = [("code", "in", codes)] if codes else [("measure", "!=", False)]
+        kpis = cls.kpis.with_context(active_test=False).search(domain)
         cls.env.cr.execute(SQL("UPDATE clm_kpi SET active = TRUE WHERE id = ANY(%s)", kpis.ids))
         kpis.invalidate_recordset()
         return kpis
@@ -132,7 +144,8 @@ class KpiBuilders:
             **({"allowed_company_ids": companies.ids} if companies else {}),
             **(safe_eval(context, {"uid": 1}) if isinstance(context, str) else context),
         }
-        self.assertFalse([name for name in context if name.startswith("search_default_")], "A filter hides some of them")
+        hiding = [name for name in context if name.startswith("search_default_")]
+        self.assertFalse(hiding, "a filter of the screen hides some of them")
         model = self.env[action["res_model"]].with_context(context)
         return (model.with_user(user) if user else model).search(Domain(action["domain"]))
 
@@ -147,9 +160,8 @@ class CockpitBuilders(KpiBuilders):
         """
         companies = companies or self.company
         with self.at(on) if on else nullcontext():
-            page = self.env["clm.cockpit"].with_user(user or self.maker).with_context(
+            return self.env["clm.cockpit"].with_user(user or self.maker).with_context(
                 allowed_company_ids=companies.ids).get_cockpit(options)
-        return page
 
     def _action(self, part, key=None, user=None, on=COCKPIT_DAY, companies=None, **options):
         companies = companies or self.company

@@ -237,11 +237,12 @@ class ContractOracle:
             invoiced, credited = -sum((lines - refunds).mapped("balance")), sum(refunds.mapped("balance"))
             proposed = row.to_confirm and row.state in ("planned", "due")
             refused = row.kind == "credit" and row.state == "skipped"
-            planned = 0.0 if proposed or refused else row.amount + row.discount_amount
+            rate = 1.0
             if contract.currency_id != contract.company_id.currency_id:
                 bill = lines - refunds or refunds
-                planned *= sum(bill.mapped("balance")) / sum(bill.mapped("amount_currency")) if bill else self.worth(
+                rate = sum(bill.mapped("balance")) / sum(bill.mapped("amount_currency")) if bill else self.worth(
                     contract.company_id, today)
+            planned = 0.0 if proposed or refused else round(row.amount * rate, 2) + round(row.discount_amount * rate, 2)
             facts.append(Fact(
                 **self._of_contract(contract), day=row.date_planned, record=row.id, planned=planned,
                 missing=planned - invoiced + credited,

@@ -20,7 +20,7 @@ class TestCustomerValue(BillingCase):
         cls.product.list_price = 100.0
 
     def _report(self, user=None, companies=None):
-        self.env.flush_all()
+        self.env["clm.customer.value"]._cron_refresh()
         self.env.invalidate_all()
         report = self.env["clm.customer.value.report"].with_user(user or self.viewer)
         return report.with_context(allowed_company_ids=(companies or self.company).ids)
@@ -207,3 +207,66 @@ class TestCustomerValue(BillingCase):
             self._create_order(self.partner, datetime(2026, 6, 1, 10))
             self.viewer.write({"company_ids": [Command.set(other.ids)], "company_id": other.id})
             self.assertFalse(self._report(companies=other).search([("partner_id", "=", self.partner.id)]))
+
+    # === THE ROWS BEHIND === #
+
+    def _rows(self):
+        self.env["clm.customer.value"]._refresh(self.company)
+        self.env.cr.execute(SQL(
+            "SELECT partner_id, xmin::text FROM clm_customer_value WHERE company_id = %s", self.company.id))
+        return dict(self.env.cr.fetchall())
+
+    def test_rows_when_nothing_changed_then_not_written(self):
+        self._create_order(self.partner, datetime(2026, 6, 1, 10))
+        self._rows()
+        self.env.cr.execute(SQL("UPDATE clm_customer_value SET purchases = 99 WHERE partner_id = %s", self.partner.id))
+        table = self.env["clm.customer.value"]
+        self.env.cr.execute(SQL("SELECT COUNT(*) FROM (%s) x", table._select(self.company)))
+        found = self.env.cr.fetchone()[0]
+        self.env.cr.execute(SQL("SELECT ctid::text, partner_id FROM clm_customer_value WHERE company_id = %s",
+                                self.company.id))
+        before = dict(self.env.cr.fetchall())
+        table._refresh(self.company)
+        self.env.cr.execute(SQL("SELECT ctid::text, partner_id FROM clm_customer_value WHERE company_id = %s",
+                                self.company.id))
+        after = dict(self.env.cr.fetchall())
+        self.assertEqual(len(after), found)
+        self.assertEqual({before[place] for place in before.keys() - after.keys()}, {self.partner.id})
+
+    def test_row_when_its_order_is_cancelled_then_goes(self):
+        order = self._create_order(self.partner, datetime(2026, 6, 1, 10))
+        self.assertIn(self.partner.id, self._rows())
+        order._action_cancel()
+        self.assertNotIn(self.partner.id, self._rows())
+
+    def test_rows_when_another_company_is_computed_then_left_alone(self):
+        other = self.env["res.company"].create({"name": "Clm Abroad"})
+        self._create_order(self.partner, datetime(2026, 6, 1, 10))
+        rows = self._rows()
+        self.env["clm.customer.value"]._refresh(other)
+        self.env.cr.execute(SQL(
+            "SELECT partner_id, xmin::text FROM clm_customer_value WHERE company_id = %s", self.company.id))
+        self.assertEqual(dict(self.env.cr.fetchall()), rows)
+
+    def test_refresh_when_there_are_more_customers_then_as_many_queries(self):
+        counts = []
+        for customers in (1, 20):
+            for number in range(customers):
+                partner = self.env["res.partner"].create({"name": f"Buyer {customers} {number}"})
+                self._create_order(partner, datetime(2026, 6, 1, 10))
+            self.env.flush_all()
+            start = self.env.cr.sql_log_count
+            self.env["clm.customer.value"]._refresh(self.company)
+            counts.append(self.env.cr.sql_log_count - start)
+        self.assertLessEqual(counts[1], counts[0])  # the first time, settings are read as well
+
+    def test_customers_when_counted_in_several_companies_then_each_once(self):
+        other = self.env["res.company"].create({"name": "Clm Abroad", "currency_id": self.company.currency_id.id})
+        self.viewer.company_ids |= other
+        with self.at("2026-06-10"):
+            self._create_order(self.partner, datetime(2026, 6, 1, 10))
+            self._create_order(self.partner, datetime(2026, 6, 1, 10), company_id=other.id)
+            for companies, rows in ((self.company, 1), (self.company | other, 2)):
+                found = self._report(companies=companies)._read_group(
+                    [("partner_id", "=", self.partner.id)], [], ["partner_id:count_distinct", "__count"])
+                self.assertEqual(found, [(1, rows)])

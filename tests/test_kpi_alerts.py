@@ -68,10 +68,7 @@ class TestKpiAlerts(KpiCase):
 
     def test_goal_that_is_met_or_has_no_value_opens_nothing(self):
         met = self._create_target(self.kpi, 1)
-        share = self._create_kpi(
-            name="Share", aggregate="share", unit="ratio", part_domain="[('priority', '=', '1')]", user_id=self.maker.id,
-            domain="[('priority', '=', '3')]",
-        )
+        share = self._create_share(user_id=self.maker.id, domain="[('priority', '=', '3')]")
         unknown = self._create_target(share, 0.5)
         self._create_lead()
         self._tell(kpis=self.kpi | share)
@@ -79,8 +76,7 @@ class TestKpiAlerts(KpiCase):
         self.assertFalse(self._activities(met | unknown))
 
     def test_goal_missed_last_month_is_told_while_the_new_month_has_no_value_yet(self):
-        share = self._create_kpi(
-            name="Share", aggregate="share", unit="ratio", part_domain="[('priority', '=', '1')]", user_id=self.maker.id)
+        share = self._create_share(user_id=self.maker.id)
         target = self._create_target(share, 0.5)
         for _lead in range(20):
             self._create_lead("2026-02-10")
@@ -110,8 +106,7 @@ class TestKpiAlerts(KpiCase):
         self.assertFalse(self._activities(target, active=False))
 
     def test_too_few_data_neither_opens_nor_closes(self):
-        share = self._create_kpi(
-            name="Share", aggregate="share", unit="ratio", part_domain="[('priority', '=', '1')]", user_id=self.maker.id)
+        share = self._create_share(user_id=self.maker.id)
         target = self._create_target(share, 0.9)
         for priority in "1110":
             self._create_lead(priority=priority)
@@ -253,9 +248,7 @@ class TestKpiAlerts(KpiCase):
     def test_other_companies_are_left_alone(self):
         other = self._create_company("Other")
         self.maker.company_ids |= other
-        theirs = self.targets.create({
-            "kpi_id": self.kpi.id, "company_id": other.id, "date_from": "2026-01-01", "date_to": "2026-12-31", "value": 5,
-        })
+        theirs = self._create_target(self.kpi, 5, company=other)
         mine = self._create_target(self.kpi, 10)
         self._tell()
         self.assertEqual(len(self._activities(mine)), 1)

@@ -124,7 +124,7 @@ class TestKpiCustomFigures(KpiCase):
         self.assertEqual(self._number(kpi), 1)
 
     def test_each_team_has_its_own_number_and_the_total_all_of_them(self):
-        kpi = self._create_kpi(aggregate="share", unit="ratio", part_domain="[('priority', '=', '1')]")
+        kpi = self._create_share()
         for team, priority in ((self.team, "1"), (self.team, "0"), (self.other_team, "0"), (None, "1"), (None, "1")):
             self._create_lead(team_id=team and team.id, priority=priority)
         self._refresh(kpi)
@@ -152,7 +152,8 @@ class TestKpiCustomFigures(KpiCase):
         mine = [
             self._create_lead(expected_revenue=revenue, priority=priority, team_id=team.id)
             for revenue, priority, team in (
-                (300.0, "0", self.team), (100.0, "0", self.team), (300.0, "1", self.other_team), (900.0, "2", self.team),
+                (300.0, "0", self.team), (100.0, "0", self.team), (300.0, "1", self.other_team),
+                (900.0, "2", self.team),
             )
         ]
         self._create_lead("2026-04-01", expected_revenue=300.0)
@@ -282,7 +283,8 @@ class TestKpiCustomChecks(KpiCase):
             "[('expected_revenue', '>', 'abc')]", "[('name', '=', 'a\\0b')]", "[('create_uid.password', '=', 'x')]",
         ):
             with self.subTest(text=text):
-                self._assert_refused("“Expected Leads”: its filter (does not work with|cannot be understood)", domain=text)
+                self._assert_refused(
+                    "“Expected Leads”: its filter (does not work with|cannot be understood)", domain=text)
 
     def test_filter_of_an_attacker_is_never_run(self):
         for text in (

@@ -478,6 +478,15 @@ class TestCharts(BaseCase):
         self.assertIn("!$B$4:$B$9</c:f>", content)
         self.assertEqual(re.findall("<c:v>([0-9.]+)</c:v>", content)[6:], [f"{month}00.0" for month in range(1, 7)])
 
+    def test_chart_when_of_some_rows_then_of_these_alone(self):
+        [content] = self.drawn(self.chart("line", rows=(2, 4), value_kind="percent"))
+        self.assertIn("!$B$6:$B$8</c:f>", content)
+        self.assertEqual(re.findall("<c:v>([0-9.]+)</c:v>", content)[3:], ["300.0", "400.0", "500.0"])
+        self.assertIn('formatCode="0%"', content)
+        for rows in ((0, 12), (-1, 3), (5, 4)):
+            with self.subTest(rows=rows), self.assertRaises(ValueError):
+                self.drawn(self.chart(rows=rows))
+
     def test_charts_when_no_position_is_given_then_right_of_the_table_one_under_the_other(self):
         cover = Sheet("Cover", [], [], ["Company"])
         charts = [self.chart(), self.chart("line"), self.chart(position="Z50"), self.chart(sheet="Cover")]
