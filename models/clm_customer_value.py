@@ -15,9 +15,9 @@ COLUMNS = (
 class ClmCustomerValue(models.Model):
     """What a customer bought of a company and brings per month, added up in the background for the report.
 
-    Money is in the currency of the company. Every hour the cron adds up the documents of each company in one statement
-    and writes the rows that differ. Cost: one pass over its orders, invoices, revenue movements and contracts; it grows
-    with their number alone. The report reads these rows, however many documents there are.
+    Money is in the currency of the company. Every six hours the cron adds up the documents of each company in one
+    statement and writes the rows that differ. Cost: one pass over its orders, invoices, revenue movements and
+    contracts; it grows with their number alone. The report reads these rows, however many documents there are.
     """
 
     _name = "clm.customer.value"

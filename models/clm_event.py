@@ -33,6 +33,7 @@ OPTIONAL_COLUMNS = {
     "user_id": "int4",
     "purchase_number": "int4",
     "order_stage_id": "int4",
+    "team_id": "int4",
 }
 
 
@@ -94,16 +95,16 @@ class ClmEvent(models.Model):
 
     @api.model
     def _purchases_between(self, start, stop):
-        """The orders, invoices and credit notes of a time, as one query that finds them by index.
+        """The orders, invoices and credit notes of a time, as one query that finds them by index. Invoices, which have
+        a day only, may lie two days outside of it: the exact instant, put into the query, would mislead its planner.
 
         :param datetime start: naive UTC
         :param datetime stop: not included
         :return: ``SQL``
         """
         limited = self.with_context(**{PURCHASES_KEY: (start, stop)})
-        sources = [limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner"))]
         return SQL(
-            "SELECT * FROM (%s) purchase WHERE date >= %s AND date < %s", SQL(" UNION ALL ").join(sources), start, stop,
+            "%s UNION ALL %s", limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner")),
         )
 
     @api.model
@@ -117,7 +118,7 @@ class ClmEvent(models.Model):
             return SQL("TRUE")
         start, stop = map(fields.Datetime.to_datetime, limits)
         slack = timedelta(days=days)
-        return SQL("%s >= %s AND %s < %s", column, start - slack, column, stop + slack + timedelta(seconds=1))
+        return SQL("%s >= %s AND %s < %s", column, start - slack, column, stop + slack)
 
     @api.model
     def _customers_query(self, partner_ids):
@@ -172,7 +173,7 @@ class ClmEvent(models.Model):
         :param SQL company: its company, which may be none
         :param int offset: 0 or 32; keeps the ids of two models that make events of the same kind apart
         :param columns: further ``SQL`` by column: amount (company currency, untaxed), score, label,
-            stage_id, pin, origin, user_id, purchase_number, order_stage_id
+            stage_id, pin, origin, user_id, purchase_number, order_stage_id, team_id
         """
         date = SQL("date_trunc('second', %s)", date)
         kind, kind_number = self._event_kind(kind)
@@ -292,7 +293,8 @@ class ClmEvent(models.Model):
                 partners, self._event_limit(SQL("o.date_order")),
             ),
             "sale.order", SQL("o.id"), SQL("o.date_order"), (SQL("o.amount_untaxed < 0"), "refund", "order"),
-            SQL("o.company_id"), label=SQL("o.name"), amount=self._event_order_amount(), **self._event_order_columns(),
+            SQL("o.company_id"), label=SQL("o.name"), amount=self._event_order_amount(), team_id=SQL("o.team_id"),
+            **self._event_order_columns(),
         )
 
     @api.model
@@ -320,7 +322,7 @@ class ClmEvent(models.Model):
             "account.move", SQL("m.id"), self._event_invoice_date(),
             (SQL("m.move_type = 'out_refund' OR m.amount_untaxed_signed < 0"), "refund", "invoice"),
             SQL("m.company_id"), offset=32,
-            label=SQL("m.name"), amount=SQL("m.amount_untaxed_signed"),
+            label=SQL("m.name"), amount=SQL("m.amount_untaxed_signed"), team_id=SQL("m.team_id"),
         )
 
     @api.model

@@ -35,12 +35,10 @@ class ClmKpiFacts(models.AbstractModel):
 
         :param periods: list of ``tools.kpi_periods.Period``
         """
-        company = self.env.company
-        zone = self.env["res.company"]._lifecycle_timezones()[company.id]
-        today = company._lifecycle_today()
+        zone = self.env["res.company"]._lifecycle_timezones()[self.env.company.id]
         rows = []
         for number, period in enumerate(periods):
-            until = min(period.end, today)
+            until = self._until(period)
             rows.append((
                 number, period.start, period.end, until, fields.Date.subtract(until, years=1),
                 *kpi_periods.bounds(period, zone),
@@ -56,6 +54,11 @@ class ClmKpiFacts(models.AbstractModel):
             """,
             *(list(column) for column in columns),
         )
+
+    @api.model
+    def _until(self, period):
+        """:return: the last day of a period that is not in the future"""
+        return min(period.end, self.env.company._lifecycle_today())
 
     @api.model
     def _facts(self, family, periods) -> SQL:
@@ -110,9 +113,12 @@ class ClmKpiFacts(models.AbstractModel):
         )
 
     @api.model
-    def _partner_team(self) -> SQL:
-        """:return: SQL of the team of the customer ``c``: that of the salesperson"""
-        return SQL("(SELECT u.sale_team_id FROM res_users u WHERE u.id = c.user_id)")
+    def _join_customer(self, partner) -> SQL:
+        """:return: SQL of the joins of a customer ``c``, and of the salesperson ``cu``, whose team is the customer's
+
+        :param SQL partner: id of the customer
+        """
+        return SQL("JOIN res_partner c ON c.id = %s LEFT JOIN res_users cu ON cu.id = c.user_id", partner)
 
     # === CUSTOMERS AND LEADS === #
 
@@ -121,17 +127,17 @@ class ClmKpiFacts(models.AbstractModel):
         """Customers that became known, and those that were won back: the first stay of each cycle."""
         return SQL(
             """
-            SELECT p.id AS period_id, %(team)s AS team_id, v.partner_id AS res_id,
+            SELECT p.id AS period_id, cu.sale_team_id AS team_id, v.partner_id AS res_id,
                    v.number = 1 AS is_first, v.number > 1 AS is_return
               FROM clm_visit v
               JOIN period p ON v.entered_at >= p.start AND v.entered_at < p.stop
-              JOIN res_partner c ON c.id = v.partner_id
+              %(customer)s
               LEFT JOIN clm_visit before ON before.partner_id = v.partner_id AND before.number = v.number - 1
                    AND before.superseded_at IS NULL
              WHERE v.superseded_at IS NULL AND before.cycle IS DISTINCT FROM v.cycle
                AND %(between)s AND %(company)s
             """,
-            team=self._partner_team(), between=self._between(SQL("v.entered_at"), periods),
+            customer=self._join_customer(SQL("v.partner_id")), between=self._between(SQL("v.entered_at"), periods),
             company=self._of_company(SQL("c.company_id")),
         )
 
@@ -140,13 +146,13 @@ class ClmKpiFacts(models.AbstractModel):
         """Stays that ended."""
         return SQL(
             """
-            SELECT p.id AS period_id, %(team)s AS team_id, v.id AS res_id, v.stage_id, v.days
+            SELECT p.id AS period_id, cu.sale_team_id AS team_id, v.id AS res_id, v.stage_id, v.days
               FROM clm_visit v
               JOIN period p ON v.exited_at >= p.start AND v.exited_at < p.stop
-              JOIN res_partner c ON c.id = v.partner_id
+              %(customer)s
              WHERE v.superseded_at IS NULL AND %(between)s AND %(company)s
             """,
-            team=self._partner_team(), between=self._between(SQL("v.exited_at"), periods),
+            customer=self._join_customer(SQL("v.partner_id")), between=self._between(SQL("v.exited_at"), periods),
             company=self._of_company(SQL("c.company_id")),
         )
 
@@ -160,11 +166,11 @@ class ClmKpiFacts(models.AbstractModel):
         return SQL(
             """
             SELECT v.partner_id, v.entered_at,
-                   COALESCE(o.team_id, m.team_id, k.team_id, %(team)s) AS team_id,
+                   COALESCE(o.team_id, m.team_id, k.team_id, cu.sale_team_id) AS team_id,
                    COALESCE(%(order)s, m.amount_untaxed_signed) AS amount
               FROM clm_visit v
               JOIN clm_stage s ON s.id = v.stage_id AND s.is_customer
-              JOIN res_partner c ON c.id = v.partner_id
+              %(customer)s
               LEFT JOIN sale_order o ON v.evidence_model = 'sale.order' AND o.id = v.evidence_id
               LEFT JOIN account_move m ON v.evidence_model = 'account.move' AND m.id = v.evidence_id
               LEFT JOIN clm_contract k ON v.evidence_model = 'clm.contract' AND k.id = v.evidence_id
@@ -174,7 +180,8 @@ class ClmKpiFacts(models.AbstractModel):
                     WHERE b.partner_id = v.partner_id AND b.superseded_at IS NULL AND b.number < v.number
                )
             """,
-            team=self._partner_team(), between=between, order=self.env["clm.event"]._event_order_amount(),
+            customer=self._join_customer(SQL("v.partner_id")), between=between,
+            order=self.env["clm.event"]._event_order_amount(),
             company=self._of_company(SQL("COALESCE(o.company_id, m.company_id, k.company_id, c.company_id)")),
         )
 
@@ -242,23 +249,54 @@ class ClmKpiFacts(models.AbstractModel):
 
     @api.model
     def _facts_customer_stays(self, periods) -> SQL:
-        """Customers at the start of the period, who had bought and had not lapsed, and those of them who lapsed in it.
+        """Customers who lapsed in the period (``lapsed``), one by one, and how many there were at its start, who had
+        bought and had not lapsed (``at_start``), counted by team: they are nearly all customers.
         """
+        return SQL("%s UNION ALL %s", self._customers_lapsed(periods), self._customers_at_start(periods))
+
+    @api.model
+    def _customers_lapsed(self, periods) -> SQL:
         return SQL(
             """
-            SELECT p.id AS period_id, %(team)s AS team_id, v.partner_id AS res_id, 1 AS at_start,
-                   CASE WHEN EXISTS (
-                        SELECT FROM clm_visit n JOIN clm_stage ns ON ns.id = n.stage_id AND ns.is_lapsed
-                         WHERE n.partner_id = v.partner_id AND n.superseded_at IS NULL
-                           AND v.exited_at < p.stop AND n.entered_at >= p.start AND n.entered_at < p.stop
-                   ) THEN 1 ELSE 0 END AS lapsed
+            SELECT p.id AS period_id, cu.sale_team_id AS team_id, v.partner_id AS res_id, 0 AS at_start, 1 AS lapsed
               FROM clm_visit v
               JOIN clm_stage s ON s.id = v.stage_id AND s.is_customer
-              JOIN period p ON v.entered_at < p.start AND (v.exited_at IS NULL OR v.exited_at >= p.start)
-              JOIN res_partner c ON c.id = v.partner_id
-             WHERE v.superseded_at IS NULL AND %(company)s
+              JOIN period p ON v.entered_at < p.start AND v.exited_at >= p.start AND v.exited_at < p.stop
+              %(customer)s
+             WHERE v.superseded_at IS NULL AND %(between)s AND %(company)s
+               AND EXISTS (
+                   SELECT FROM clm_visit n JOIN clm_stage ns ON ns.id = n.stage_id AND ns.is_lapsed
+                    WHERE n.partner_id = v.partner_id AND n.superseded_at IS NULL
+                      AND n.entered_at >= p.start AND n.entered_at < p.stop
+               )
             """,
-            team=self._partner_team(), company=self._of_company(SQL("c.company_id")),
+            customer=self._join_customer(SQL("v.partner_id")), between=self._between(SQL("v.exited_at"), periods),
+            company=self._of_company(SQL("c.company_id")),
+        )
+
+    @api.model
+    def _customers_at_start(self, periods) -> SQL:
+        """One pass over the stays, whatever the number of periods: each counts between two of their beginnings."""
+        zone = self.env["res.company"]._lifecycle_timezones()[self.env.company.id]
+        starts = sorted({kpi_periods.bounds(period, zone)[0] for period in periods})
+        return SQL(
+            """
+            SELECT p.id, stay.team_id, NULL, stay.customers, 0
+              FROM (
+                    SELECT cu.sale_team_id AS team_id, width_bucket(v.entered_at, %(starts)s::timestamp[]) AS entered,
+                           width_bucket(COALESCE(v.exited_at, 'infinity'), %(starts)s::timestamp[]) AS exited,
+                           COUNT(*) AS customers
+                      FROM clm_visit v
+                      JOIN clm_stage s ON s.id = v.stage_id AND s.is_customer
+                      %(customer)s
+                     WHERE v.superseded_at IS NULL AND v.entered_at < %(last)s
+                       AND (v.exited_at IS NULL OR v.exited_at >= %(first)s) AND %(company)s
+                     GROUP BY 1, 2, 3
+                   ) stay
+              JOIN period p ON array_position(%(starts)s::timestamp[], p.start) BETWEEN stay.entered + 1 AND stay.exited
+            """,
+            customer=self._join_customer(SQL("v.partner_id")), starts=starts, first=starts[0], last=starts[-1],
+            company=self._of_company(SQL("c.company_id")),
         )
 
     # === PURCHASES === #
@@ -268,13 +306,15 @@ class ClmKpiFacts(models.AbstractModel):
         """Orders, invoices without an order, and credit notes, with the stage in which the customer was."""
         return SQL(
             """
-            SELECT p.id AS period_id, e.team_id, e.id AS res_id, e.partner_id, e.amount, e.is_purchase,
-                   (SELECT v.stage_id FROM clm_visit v
-                     WHERE v.partner_id = e.partner_id AND v.superseded_at IS NULL
-                       AND v.entered_at <= e.date AND (v.exited_at IS NULL OR v.exited_at > e.date)
-                     ORDER BY v.number DESC LIMIT 1) AS stage_id
+            SELECT p.id AS period_id, e.team_id, e.id AS res_id, e.partner_id, e.amount, e.is_purchase, stay.stage_id
               FROM (%s) e
               JOIN period p ON e.day BETWEEN p.first AND p.last
+              LEFT JOIN LATERAL (
+                   SELECT v.stage_id FROM clm_visit v
+                    WHERE v.partner_id = e.partner_id AND v.superseded_at IS NULL
+                      AND v.entered_at <= e.date AND (v.exited_at IS NULL OR v.exited_at > e.date)
+                    ORDER BY v.number DESC LIMIT 1
+                   ) stay ON TRUE
             """,
             self._purchases(min(p.start for p in periods), max(p.end for p in periods)),
         )
@@ -323,7 +363,8 @@ class ClmKpiFacts(models.AbstractModel):
 
     @api.model
     def _purchases(self, first, last) -> SQL:
-        """:return: SELECT of the purchases and credit notes of the company on some days
+        """:return: SELECT of the purchases and credit notes of the company on some days, and some of the days around
+            them: ``day`` tells
 
         :param date first: first day
         :param date last: last day
@@ -333,11 +374,8 @@ class ClmKpiFacts(models.AbstractModel):
         events = self.env["clm.event"]._purchases_between(start, stop)
         return SQL(
             """
-            SELECT e.id, e.partner_id, e.day, e.date, e.amount, e.kind != 'refund' AS is_purchase,
-                   CASE e.model WHEN 'sale.order' THEN o.team_id ELSE m.team_id END AS team_id
+            SELECT e.id, e.partner_id, e.day, e.date, e.amount, e.kind != 'refund' AS is_purchase, e.team_id
               FROM (%s) e
-              LEFT JOIN sale_order o ON e.model = 'sale.order' AND o.id = e.res_id
-              LEFT JOIN account_move m ON e.model = 'account.move' AND m.id = e.res_id
              WHERE e.company_id = %s
             """,
             events, self.env.company.id,

@@ -1,5 +1,9 @@
-from odoo import api, models
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.tools import SQL
+
+DAY = timedelta(days=1)
 
 
 class ClmKpiFacts(models.AbstractModel):
@@ -17,24 +21,33 @@ class ClmKpiFacts(models.AbstractModel):
         """Customers with their MRR before the period, at its end, and a year before its end.
 
         A customer with contracts of several teams has a row for each, and one for all of them (``is_total``).
+        One pass over the movements, whatever the number of periods: it adds up what was before each day asked for.
         """
+        places = [(period.start, until + DAY, fields.Date.subtract(until, years=1) + DAY)
+                  for period, until in ((period, self._until(period)) for period in periods)]
+        days = sorted({day for place in places for day in place})
         return SQL(
             """
-            SELECT b.period_id, b.team_id, b.res_id, b.is_total,
-                   b.opening, b.closing, b.year_ago
+            SELECT p.id AS period_id, b.team_id, b.res_id, b.is_total, b.balances[place.opening] AS opening,
+                   b.balances[place.closing] AS closing, b.balances[place.year_ago] AS year_ago
               FROM (
-                    SELECT p.id AS period_id, k.team_id, m.partner_id AS res_id, GROUPING(k.team_id) = 1 AS is_total,
-                           COALESCE(SUM(m.value) FILTER (WHERE m.date < p.first), 0) AS opening,
-                           SUM(m.value) AS closing,
-                           COALESCE(SUM(m.value) FILTER (WHERE m.date <= p.year_ago), 0) AS year_ago
+                    SELECT k.team_id, m.partner_id AS res_id, GROUPING(k.team_id) = 1 AS is_total,
+                           MIN(m.date) AS first_date, ARRAY[%(balances)s] AS balances
                       FROM clm_mrr_movement m
-                      JOIN period p ON m.date <= p.until
                       JOIN clm_contract k ON k.id = m.contract_id
-                     WHERE m.company_id = %(company)s
-                     GROUP BY GROUPING SETS ((p.id, m.partner_id), (p.id, m.partner_id, k.team_id))
+                     WHERE m.company_id = %(company)s AND m.date < %(last)s
+                     GROUP BY GROUPING SETS ((m.partner_id), (m.partner_id, k.team_id))
                    ) b
+              JOIN period p ON b.first_date <= p.until
+              JOIN unnest(%(ids)s::int4[], %(opening)s::int4[], %(closing)s::int4[], %(year_ago)s::int4[])
+                   AS place(id, opening, closing, year_ago) ON place.id = p.id
             """,
-            company=self.env.company.id,
+            company=self.env.company.id, last=days[-1], ids=list(range(len(periods))),
+            balances=SQL(", ").join(SQL("COALESCE(SUM(m.value) FILTER (WHERE m.date < %s), 0)", day) for day in days),
+            **{
+                name: [days.index(place[number]) + 1 for place in places]
+                for number, name in enumerate(("opening", "closing", "year_ago"))
+            },
         )
 
     @api.model
@@ -107,6 +120,7 @@ class ClmKpiFacts(models.AbstractModel):
     @api.model
     def _facts_installments(self, periods) -> SQL:
         """What was planned to be invoiced in the period, and what of it was not."""
+        days = min(period.start for period in periods), max(map(self._until, periods))
         return SQL(
             """
             SELECT p.id AS period_id, r.team_id, r.installment_id AS res_id, r.contracted, r.leakage
@@ -114,5 +128,5 @@ class ClmKpiFacts(models.AbstractModel):
               JOIN period p ON r.date_planned BETWEEN p.first AND p.until
              WHERE r.direction = 'customer' AND r.is_due AND r.installment_id IS NOT NULL AND r.company_id = %s
             """,
-            self._rows("clm.billing.report"), self.env.company.id,
+            self.with_context(clm_planned_between=days)._rows("clm.billing.report"), self.env.company.id,
         )

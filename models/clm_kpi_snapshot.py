@@ -80,12 +80,7 @@ class ClmKpiSnapshot(models.Model):
     def _draw_funnel(self, month):
         start, stop = self._funnel_limits(month, self.env.company)
         return {
-            "strict": self._count_customers(
-                SQL("(%s)", self.env["clm.funnel.report"]._table_query),
-                SQL(
-                    "r.is_strict AND r.cohort_at >= %s AND r.cohort_at < %s AND r.entered_at >= %s", start, stop, start,
-                ),
-            ),
+            "strict": self._count_customers(SQL("(%s)", self._funnel_rows(start, stop)), SQL("TRUE")),
             "any": self._count_customers(
                 SQL("clm_visit"),
                 SQL(
@@ -94,6 +89,49 @@ class ClmKpiSnapshot(models.Model):
                 ),
             ),
         }
+
+    @api.model
+    def _funnel_rows(self, start, stop) -> SQL:
+        """The strict rows of ``clm.funnel.report`` of who entered the first stage in time: what they did in the cycle
+        before that does not count, so that their paths begin there.
+
+        :return: SELECT of customers and stages
+        """
+        stage_ids = self.env["clm.funnel.report"]._stage_ids() or [0]
+        return SQL(
+            """
+            SELECT stays.partner_id, v.stage_id
+              FROM (
+                    SELECT begun.partner_id, begun.cycle, array_agg(stay.stage_id ORDER BY stay.number) AS path
+                      FROM (%(begun)s) begun
+                      JOIN clm_visit stay ON stay.partner_id = begun.partner_id AND stay.cycle = begun.cycle
+                           AND stay.number >= begun.number AND stay.superseded_at IS NULL
+                     GROUP BY begun.partner_id, begun.cycle
+                   ) stays
+             CROSS JOIN unnest(%(stage_ids)s) v(stage_id)
+             WHERE %(place)s IS NOT NULL
+            """,
+            begun=self._funnel_begun(stage_ids[0], start, stop), stage_ids=stage_ids,
+            place=self.env["clm.funnel.report"]._select_place(stage_ids),
+        )
+
+    @api.model
+    def _funnel_begun(self, stage_id, start, stop) -> SQL:
+        """:return: SELECT of customers, cycles and the number of the stay with which they began"""
+        return SQL(
+            """
+            SELECT f.partner_id, f.cycle, f.number
+              FROM clm_visit f
+             WHERE f.superseded_at IS NULL AND f.stage_id = %(stage)s
+               AND f.entered_at >= %(start)s AND f.entered_at < %(stop)s
+               AND NOT EXISTS (
+                   SELECT FROM clm_visit earlier
+                    WHERE earlier.partner_id = f.partner_id AND earlier.cycle = f.cycle AND earlier.number < f.number
+                      AND earlier.stage_id = %(stage)s AND earlier.superseded_at IS NULL
+               )
+            """,
+            stage=stage_id, start=start, stop=stop,
+        )
 
     @api.model
     def _count_customers(self, rows, condition):

@@ -16,6 +16,7 @@ from . import res_partner
 from . import sale_report
 from . import clm_billing_report_mixin
 from . import clm_billing_report
+from . import clm_billing_report_planned
 from . import clm_billing_documents
 from . import clm_deferred_report
 from . import clm_mrr_report

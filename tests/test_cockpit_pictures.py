@@ -186,7 +186,7 @@ class TestCockpitContracts(CockpitBuilders, ContractDaysCase):
 
     def test_waterfall_adds_up_and_each_step_opens_what_it_is_made_of(self):
         self._create_year()
-        steps = self._page()["waterfall"]["steps"]
+        steps = self._page(self.viewer)["waterfall"]["steps"]
         self.assertEqual({step["key"]: step["value"] for step in steps}, {
             "start": 170.0, "new": 50.0, "expansion": 30.0, "contraction": 0.0, "churn": -70.0, "end": 180.0})
         self.assertEqual([step["key"] for step in steps if step["is_total"]], ["start", "end"])
@@ -251,8 +251,7 @@ class TestCockpitContracts(CockpitBuilders, ContractDaysCase):
     def test_decisions_that_are_due_are_listed_and_open(self):
         late, soon = self._create_due(notice_count=2), self._create_due()
         self._create_recurring(100.0, "2026-01-01")
-        page = self._page(on="2026-02-20")
-        decisions = page["decisions"]
+        decisions = self._page(self.viewer, on="2026-02-20")["decisions"]
         self.assertEqual(decisions["count"], 2)
         self.assertEqual([row["id"] for row in decisions["rows"]], [late.id, soon.id])
         first, second = decisions["rows"]
@@ -317,7 +316,7 @@ class TestCockpitContracts(CockpitBuilders, ContractDaysCase):
 
     def test_contracts_at_risk_come_first_by_worth_then_those_about_to_lapse(self):
         contracts, lapsing = self._create_risky(2), self._create_lapsing(1)
-        risks = self._page()["risks"]
+        risks = self._page(self.viewer)["risks"]
         self.assertEqual(risks["count"], 3)
         self.assertEqual([row["id"] for row in risks["rows"]], [
             contracts[1].partner_id.id, contracts[0].partner_id.id, lapsing.id])

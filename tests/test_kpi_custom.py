@@ -326,8 +326,20 @@ class TestKpiCustomChecks(KpiCase):
 
     def test_built_in_measure_never_changes(self):
         mrr = self._built_in("mrr")
-        with self.assertRaisesRegex(UserError, "Make a KPI of your own"):
+        with self.assertRaisesRegex(UserError, "Make a KPI of your own"), self.env.cr.savepoint():
             mrr.with_user(self.manager).measure = "arpa"
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            mrr.with_user(self.manager).measure = False
+        self.env.invalidate_all()
+        self.assertEqual(mrr.measure, "mrr")
+
+    def test_copy_is_measured_like_the_original_under_a_code_of_its_own(self):
+        for kpi in (self._built_in("days_in_acquisition"), self._create_share()):
+            with self.subTest(kpi=kpi.name):
+                copy = kpi.with_user(self.maker).copy({"stage_id": self.conversion.id})
+                self.assertEqual((copy.measure, copy.part_domain), (kpi.measure, kpi.part_domain))
+                self.assertNotEqual(copy.code, kpi.code)
+                self.assertTrue(copy.to_fill)
 
     def test_kpis_of_one_name_get_codes_of_their_own(self):
         codes = (self._create_kpi() | self._create_kpi() | self.kpis.with_user(self.maker).create(
