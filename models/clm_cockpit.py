@@ -183,6 +183,16 @@ class ClmCockpit(models.AbstractModel):
         ]
 
     @api.model
+    def _trend(self, view):
+        """:return: list of pairs: ``Period`` and its name, oldest first; all KPIs of the page share it"""
+        if "trend" not in view:
+            label = self.env["clm.kpi"]._period_label
+            view["trend"] = [
+                (period, label(period.kind, period.start, view["main"])) for period in self._trend_periods(view)
+            ]
+        return view["trend"]
+
+    @api.model
     def _values(self, view, kpis):
         """:return: dict of KPI -> dict of first day -> list of values, one per company"""
         days = [period.start for period in self._trend_periods(view)]
@@ -191,7 +201,7 @@ class ClmCockpit(models.AbstractModel):
             ("kpi_id", "in", kpis.ids), ("company_id", "in", view["companies"].ids),
             ("team_id", "=", view["team"].id), ("period", "=", view["period"].kind), ("date_from", "in", days),
         ], ["kpi_id", "company_id", "date_from", "value", "is_known", "numerator", "denominator", "low", "high",
-            "has_interval", "goal", "has_goal", "status", "variant"])
+            "has_interval", "goal", "has_goal", "status", "variant", "date_to"])
         for value in values:
             found.setdefault(value.kpi_id, {}).setdefault(value.date_from, []).append(value)
         return found
@@ -199,12 +209,9 @@ class ClmCockpit(models.AbstractModel):
     @api.model
     def _prepare_kpi(self, view, kpi, by_day):
         trend = []
-        for period in self._trend_periods(view):
+        for period, label in self._trend(view):
             numbers = self._combine(view, kpi, period, by_day.get(period.start, ()))
-            trend.append({
-                "label": kpi._period_label(period.kind, period.start, view["main"]),
-                "value": numbers["value"], "goal": numbers["goal"],
-            })
+            trend.append({"label": label, "value": numbers["value"], "goal": numbers["goal"]})
         before = trend[-2]["value"]
         return {
             **numbers,

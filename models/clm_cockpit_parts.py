@@ -285,13 +285,16 @@ class ClmCockpit(models.AbstractModel):
             known = worth.setdefault(partner, [0.0, 0])
             known[0] += self._convert(view, company, value, view["today"])
             known[1] += count
+        dearest = sorted(worth.items(), key=lambda item: -item[1][0])[:LIST_LENGTH]
+        shown = Partner.union(*(partner for partner, _known in dearest))
         rows = [
             {
-                "id": partner.id, "name": partner.display_name, "value": value,
+                # the names of those that are shown are read, not of all
+                "id": partner.id, "name": partner.with_prefetch(shown.ids).display_name, "value": value,
                 "reason": self.env._("%(count)s contracts at high risk", count=count) if count > 1
                 else self.env._("Contract at high risk"),
             }
-            for partner, (value, count) in sorted(worth.items(), key=lambda item: -item[1][0])[:LIST_LENGTH]
+            for partner, (value, count) in dearest
         ]
         room = LIST_LENGTH - len(rows)
         lapsing_first = Partner.search(lapsing, order="lifecycle_next_check", limit=room) if room else Partner

@@ -318,8 +318,9 @@ class ClmContract(models.Model):
         """A renewal that is given up opens the decision about its contract again."""
         res = super()._set_state(target, pen, act, **vals)
         if target == CANCELLED:
-            self.previous_id.filtered(
+            self.previous_id.filtered(  # after its last day there is nothing to decide any more
                 lambda contract: contract.state == ACTIVE and not contract.terminated_on
+                and not (contract.date_end and contract.date_end < contract._today())
             ).sudo()._reopen_decision()  # sudo: the owners may differ
         return res
 

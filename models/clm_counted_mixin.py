@@ -72,6 +72,9 @@ class ClmContract(models.Model):
     _name = "clm.contract"
     _inherit = ["clm.contract", "clm.counted.mixin"]
 
+    _high_risk_index = models.Index("(company_id) WHERE risk_band = 'high' AND state IN ('signed', 'active')")
+    _decision_index = models.Index("(company_id, date_act_by) WHERE state = 'active' AND decision IS NULL")
+
 
 class ClmObligation(models.Model):
     _name = "clm.obligation"

@@ -7,8 +7,8 @@ from .billing_common import BillingCase
 from .contract_common import PNG
 
 #: Days between two looks at the contracts, and how much happens then.
-STEP = timedelta(days=28)
-ACTS_PER_STEP = 6
+STEP = timedelta(days=42)
+ACTS_PER_STEP = 7
 ACTS = (
     "create", "create", "renew", "decide", "let_end", "terminate", "amend", "pause", "resume", "skip", "credit", "duty",
 )
@@ -34,7 +34,7 @@ class ContractData(BillingCase):
         ]
         cls.signed_type = cls._create_type(clauses=cls.clauses[:1], steps=[{"name": "Desk"}], renewal_policy="manual")
         story = []
-        for number in range(8):
+        for number in range(6):
             story += cls._plan_signature(number, first, now)
         day = first
         while day < now.date():
@@ -135,7 +135,7 @@ class ContractData(BillingCase):
         """:return: values of a contract of a customer, in the company and the currency in which they always pay"""
         chance = cls.chance
         place = cls.place[partner]
-        company = partner.company_id or (cls.home, cls.home, cls.away)[place % 3]
+        company = partner.company_id or cls.companies[place % 2]
         currency = cls.foreign if place % 5 == 0 else company.currency_id
         team = cls.teams[place % 2] if currency == cls.foreign else chance.choice((*cls.teams, cls.teams.browse()))
         return {
@@ -170,13 +170,14 @@ class ContractData(BillingCase):
     @classmethod
     def _plan_signature(cls, number, first, now):
         """:return: list of (moment, act): how a contract is drafted, negotiated, approved and signed, or given up"""
-        chance, made = cls.chance, []
-        partner = cls.buyers[number]
+        made = []
+        company, team = cls.companies[number % 2], cls.teams[number // 2 % 2]
+        partner = [partner for partner in cls.buyers if partner.company_id == company][number // 2]
 
         def draft():
-            vals = cls._prepare_terms(partner, date.today() + timedelta(days=60))
-            made.append(cls.env["clm.contract"].with_company(vals["company_id"]).create({
-                **vals, "type_id": cls.signed_type.id, "user_id": cls.user.id,
+            vals = cls._prepare_terms(partner, date.today() + timedelta(days=30))
+            made.append(cls.env["clm.contract"].with_company(company).create({
+                **vals, "type_id": cls.signed_type.id, "team_id": team.id,
             }).with_user(cls.user))
 
         def do(method, *args):
@@ -188,13 +189,13 @@ class ContractData(BillingCase):
         acts = [draft]
         acts += [do("action_negotiate")] * (number % 3)
         acts += [do("action_request_approval")]
-        if number % 4 == 1:
+        if number == 1:
             acts += [do("action_reject", "Too cheap"), do("action_request_approval")]
         acts += [do("action_approve"), do("action_send")]
-        acts += [do("_sign", side, "Somebody", PNG) for side in ("them", "us")] if number != 6 else [do("action_cancel")]
-        moment = datetime.combine(first, time(8)) + timedelta(days=chance.randint(250, 650))
+        acts += [do("_sign", side, "Somebody", PNG) for side in ("them", "us")] if number != 4 else [do("action_cancel")]
+        moment = datetime.combine(first, time(8)) + timedelta(days=540 + 20 * number)
         story = []
         for act in acts:
             story.append((moment, act))
-            moment = min(moment + timedelta(hours=chance.randint(1, 130)), now - timedelta(hours=1))
+            moment = min(moment + timedelta(hours=cls.chance.randint(1, 130)), now - timedelta(hours=1))
         return story

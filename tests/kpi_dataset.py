@@ -151,11 +151,11 @@ class KpiDataCase(ContractData):
 
     @classmethod
     def _create_customers(cls):
-        chance, companies = cls.chance, (False, False, cls.home.id, cls.away.id)
+        companies = (False, False, cls.home.id, cls.away.id)
         cls.customers = cls.env["res.partner"].create([
             {
-                "name": f"Customer {number:02}", "is_company": number < 25, "company_id": chance.choice(companies),
-                "user_id": chance.choice((False, cls.user.id, cls.stranger.id)),
+                "name": f"Customer {number:02}", "is_company": number < 25, "company_id": companies[number // 2 % 4],
+                "user_id": (False, cls.user.id, cls.stranger.id)[number % 3],
                 "property_payment_term_id": False,
             }
             for number in range(60)
@@ -167,6 +167,7 @@ class KpiDataCase(ContractData):
         for company, (_income, receivable) in cls.accounts.items():
             (cls.customers | cls.contacts).with_company(company).property_account_receivable_id = receivable
         cls.known = {partner: cls._moment(cls.home, last=date(2026, 12, 31)) for partner in cls.customers}
+        cls.known |= {partner: datetime(2025, 6, 1) for partner in cls.customers[55:]}
         everybody = cls.customers | cls.contacts
         cls._stamp(everybody, [(cls.known[partner.commercial_partner_id],) for partner in everybody], "create_date")
 
@@ -223,6 +224,11 @@ class KpiDataCase(ContractData):
                 company = cls._sells(partner)
                 quick = date(2026, 1, 1) if number % 3 else cls._since(partner)
                 by_company[company].append((partner, cls._moment(company, max(quick, FIRST))))
+        for number, partner in enumerate(cls.customers[55:]):  # silent for more than a year, some come back
+            company = cls._sells(partner)
+            by_company[company].append((partner, datetime(2025, 8 + number, 10)))
+            if number % 3:
+                by_company[company].append((partner, datetime(2027, 1, 5 + number)))
         for company, bought in by_company.items():
             own = cls.env["sale.order"].with_company(company).create([
                 {

@@ -10,7 +10,7 @@ from .kpi_common import COCKPIT_DAY, CockpitCase
 #: What no option and no key may be, as somebody may send it.
 NONSENSE = ("abc", "1", "", [], [1], {}, {"id": "abc"}, 0, -1, 1.5, True, 10 ** 30, None)
 #: Queries of the whole page with one KPI.
-QUERIES = 45
+QUERIES = 40
 
 
 @tagged("post_install", "-at_install")

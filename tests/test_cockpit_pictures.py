@@ -290,7 +290,7 @@ class TestCockpitContracts(CockpitBuilders, ContractDaysCase):
         contracts = self.env["clm.contract"]
         for each in range(number):
             contracts += self._create_running(
-                start, term_months=12, partner_id=self._create_partner(f"Risky {each}").id,
+                start, term_months=12, partner_id=self._create_partner(f"Risky {each}", company_id=self.company.id).id,
                 line_ids=[self._line(price_unit=100.0 * (each + 1))])
         self._set_risk(contracts)
         return contracts

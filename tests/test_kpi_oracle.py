@@ -13,9 +13,9 @@ from .kpi_oracle import QUOTIENTS, Period
 UNKNOWN = {"nps", "csat", "referral_rate"}
 #: Weeks at the borders of months, quarters, years, summer time, and the last ones.
 WEEKS = tuple(map(date.fromisoformat, (
-    "2026-03-30", "2026-09-21", "2026-10-26", "2026-12-21", "2026-12-28", "2027-01-04", "2027-02-01", "2027-02-08",
+    "2026-07-06", "2026-09-21", "2026-10-26", "2026-12-21", "2026-12-28", "2027-01-04", "2027-02-01", "2027-02-08",
 )))
-SINCE = date(2026, 2, 1)
+SINCE = date(2026, 7, 1)
 #: How many values without any records are opened as well: they must be empty.
 EMPTY_ONES = 40
 
@@ -68,7 +68,7 @@ class TestKpiOracle(KpiDataCase):
                 value.denominator, answer.denominator
             ):
                 wrong.append((*self._told(value), (found, value.numerator, value.denominator), answer[:3]))
-        self.assertFalse(wrong[-25:], f"{len(wrong)} of {len(self.answers)}")
+        self.assertFalse(wrong[:20], f"{len(wrong)} of {len(self.answers)}")
 
     def test_no_value_is_missing(self):
         stored = {
@@ -91,7 +91,7 @@ class TestKpiOracle(KpiDataCase):
                 key = (kpi, company, team or self.teams.browse(), *period[:2])
                 if key not in stored and (not team or self.oracle.answer(kpi, company, Period(*period), team).records):
                     wrong.append((kpi.code, company.name, team and team.name, period))
-        self.assertFalse(wrong[-25:], len(wrong))
+        self.assertFalse(wrong[:20], len(wrong))
 
     def test_data_makes_every_kpi_known_in_both_companies_and_a_team(self):
         for company in self.companies:
@@ -128,7 +128,7 @@ class TestKpiOracle(KpiDataCase):
                 wrong.append((*self._told(value), "all", sorted(self._opened(value) ^ answer.records)[:5]))
             if answer.part is not None and self._opened(value, "numerator") != answer.part:
                 wrong.append((*self._told(value), "part", sorted(self._opened(value, "numerator") ^ answer.part)[:5]))
-        self.assertFalse(wrong[-25:], len(wrong))
+        self.assertFalse(wrong[:20], len(wrong))
 
     def test_value_made_of_others_opens_the_records_of_those(self):
         parts = {**QUOTIENTS, "ltv": ("arpa", "logo_churn"), "ltv_cac": ("arpa", "acquisition_spend")}
