@@ -58,12 +58,14 @@ from . import test_kpi_custom
 from . import test_kpi_demo
 from . import test_kpi_digest
 from . import test_kpi_oracle
+from . import test_kpi_periods_db
 from . import test_kpi_refresh
 from . import test_kpi_reports
 from . import test_kpi_rights
 from . import test_kpi_screens
 from . import test_kpi_sending
 from . import test_kpi_targets
+from . import test_kpi_vectors_db
 from . import test_kpi_wizards
 from . import test_manual
 from . import test_mrr
