@@ -77,6 +77,7 @@ from . import clm_kpi
 from . import clm_kpi_show
 from . import clm_kpi_target
 from . import clm_kpi_value
+from . import clm_cohort
 from . import clm_kpi_snapshot
 from . import clm_kpi_alert
 from . import clm_kpi_facts

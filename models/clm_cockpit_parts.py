@@ -6,12 +6,12 @@ from odoo.tools import format_date
 from ..const import MRR_KINDS
 from ..tools import kpi_periods
 from ..tools.transitions import ACTIVE, SIGNED
-from .clm_cockpit import MAX_ID
 
 #: Rows of the lists, and days ahead in which a customer who lapses is at risk.
 LIST_LENGTH = 6
 LAPSE_DAYS = 30
 COHORTS_SHOWN = 12
+MAX_AGE = 999
 #: Changes of the waterfall that are shown also where nothing happened.
 ALWAYS_SHOWN = ("new", "expansion", "contraction", "churn")
 
@@ -154,13 +154,13 @@ class ClmCockpit(models.AbstractModel):
     def _open_cohort(self, key, view):
         key = key if isinstance(key, dict) else {}
         month, age = self._parse_day(key.get("month")), key.get("age")
-        if not month or type(age) is not int or not 0 <= age <= MAX_ID:
+        if not month or type(age) is not int or not 0 <= age <= MAX_AGE:
             raise UserError(self.env._("There is nothing to open here."))
         label = self.env["clm.kpi"]._period_label(kpi_periods.MONTH, month, view["main"])
         return self._window(
-            self.env._("First bought in %(month)s, month %(age)s after", month=label, age=age), "clm.cohort.report",
-            [("cohort_date", "=", month), ("age", "=", age), ("company_id", "in", view["companies"].ids)],
-            {"allowed_company_ids": view["companies"].ids}, ((False, "list"), (False, "pivot")),
+            self.env._("First bought in %(month)s, month %(age)s after", month=label, age=age), "res.partner",
+            [("lifecycle_cohort", "=", f"{fields.Date.start_of(month, 'month')}/{age}")],
+            {"active_test": False, "create": False, "allowed_company_ids": view["companies"].ids},
         )
 
     # === WATERFALL === #

@@ -110,6 +110,8 @@ class ClmKpiTarget(models.Model):
     def write(self, vals):
         values = self._values()
         res = super().write(vals)
+        if "company_id" in vals:
+            self.check_access("write")  # rules look at what a goal was, not at where it is moved
         if vals.keys() & {"kpi_id", "company_id", "team_id", "period", "date_from", "date_to", "value", "active"}:
             (values | self._values())._compare()
             if vals.get("active") is False:

@@ -13,7 +13,7 @@ from .kpi_contracts import ContractData
 UTC = ZoneInfo("UTC")
 #: Thursday morning in Auckland, Wednesday afternoon in New York; week 53 of 2026 is over.
 NOW = datetime(2027, 2, 10, 22, 0)
-FIRST = date(2025, 1, 6)
+FIRST, FIRST_CONTRACT = date(2025, 1, 6), date(2025, 6, 16)
 RATES = (0.5, 0.8, 1.25, 2.0)
 #: Local days on which weeks, months, quarters (from 1 January and from 6 April) or summer time begin.
 BORDERS = tuple(map(date.fromisoformat, (
@@ -50,7 +50,7 @@ class KpiDataCase(ContractData):
         cls._create_orders()
         cls._create_invoices()
         cls._create_spend()
-        cls._live_contracts(FIRST, NOW)
+        cls._live_contracts(FIRST_CONTRACT, NOW)
         cls.clock.move_to(NOW)
         cls.customers[-1].active = False  # what an archived customer did, has been done
         cls.env["clm.lifecycle.engine"]._process_queue()
@@ -158,8 +158,16 @@ class KpiDataCase(ContractData):
                 "user_id": (False, cls.user.id, cls.stranger.id)[number % 3],
                 "property_payment_term_id": False,
             }
-            for number in range(60)
+            for number in range(56)
         ])
+        cls.silent = cls.env["res.partner"].create([
+            {
+                "name": f"Silent {number}", "company_id": cls.companies[number % 2].id,
+                "user_id": (cls.user | cls.stranger)[number // 2 % 2].id,
+            }
+            for number in range(8)
+        ])
+        cls.customers |= cls.silent
         cls.contacts = cls.env["res.partner"].create([
             {"name": f"Contact of {partner.name}", "parent_id": partner.id, "company_id": partner.company_id.id}
             for partner in cls.customers[:25]
@@ -167,7 +175,7 @@ class KpiDataCase(ContractData):
         for company, (_income, receivable) in cls.accounts.items():
             (cls.customers | cls.contacts).with_company(company).property_account_receivable_id = receivable
         cls.known = {partner: cls._moment(cls.home, last=date(2026, 12, 31)) for partner in cls.customers}
-        cls.known |= {partner: datetime(2025, 6, 1) for partner in cls.customers[55:]}
+        cls.known |= {partner: datetime(2025, 6, 1) for partner in cls.silent}
         everybody = cls.customers | cls.contacts
         cls._stamp(everybody, [(cls.known[partner.commercial_partner_id],) for partner in everybody], "create_date")
 
@@ -224,11 +232,9 @@ class KpiDataCase(ContractData):
                 company = cls._sells(partner)
                 quick = date(2026, 1, 1) if number % 3 else cls._since(partner)
                 by_company[company].append((partner, cls._moment(company, max(quick, FIRST))))
-        for number, partner in enumerate(cls.customers[55:]):  # silent for more than a year, some come back
-            company = cls._sells(partner)
-            by_company[company].append((partner, datetime(2025, 8 + number, 10)))
-            if number % 3:
-                by_company[company].append((partner, datetime(2027, 1, 5 + number)))
+        for number, partner in enumerate(cls.silent):  # for a year; half of them come back
+            days = (datetime(2025, 9 + number // 2, 10), *([datetime(2027, 1, 5 + number)] if number < 4 else ()))
+            by_company[partner.company_id] += [(partner, day) for day in days]
         for company, bought in by_company.items():
             own = cls.env["sale.order"].with_company(company).create([
                 {

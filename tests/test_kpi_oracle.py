@@ -13,9 +13,9 @@ from .kpi_oracle import QUOTIENTS, Period
 UNKNOWN = {"nps", "csat", "referral_rate"}
 #: Weeks at the borders of months, quarters, years, summer time, and the last ones.
 WEEKS = tuple(map(date.fromisoformat, (
-    "2026-07-06", "2026-09-21", "2026-10-26", "2026-12-21", "2026-12-28", "2027-01-04", "2027-02-01", "2027-02-08",
+    "2026-09-21", "2026-10-26", "2026-12-28", "2027-01-04", "2027-02-08",
 )))
-SINCE = date(2026, 7, 1)
+SINCE = date(2026, 9, 1)
 #: How many values without any records are opened as well: they must be empty.
 EMPTY_ONES = 40
 

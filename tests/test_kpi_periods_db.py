@@ -25,11 +25,11 @@ class PeriodCase(KpiCase):
         self._backdate(lead, moment)
         return lead
 
-    def _order_at(self, moment, price=100.0):
-        partner = self.env["res.partner"].create({"name": "Buyer", "company_id": self.company.id})
+    def _order_at(self, moment, price, company):
+        partner = self.env["res.partner"].create({"name": "Buyer", "company_id": company.id})
         self._backdate(partner, moment - timedelta(days=1))
-        order = self.env["sale.order"].create({
-            "partner_id": partner.id, "company_id": self.company.id, "user_id": False, "team_id": False,
+        order = self.env["sale.order"].with_company(company).create({
+            "partner_id": partner.id, "company_id": company.id, "user_id": False, "team_id": False,
             "order_line": [Command.create({
                 "product_id": self.product.id, "price_unit": price, "tax_ids": [Command.clear()],
             })],
@@ -39,6 +39,21 @@ class PeriodCase(KpiCase):
         self._backdate(order, moment)
         return order
 
+    def _open_books(self, company):
+        """:return: a journal for invoices to ``cls.partner``"""
+        env = self.env["base"].with_company(company).env
+        income, receivable = env["account.account"].create([
+            {"name": "Income", "code": "KPII", "account_type": "income", "company_ids": company.ids},
+            {"name": "Receivable", "code": "KPIR", "account_type": "asset_receivable", "reconcile": True,
+             "company_ids": company.ids},
+        ])
+        self.product.with_company(company).property_account_income_id = income
+        self.partner.with_company(company).property_account_receivable_id = receivable
+        return env["account.journal"].create({
+            "name": "Sales", "code": "KPIS", "type": "sale", "company_id": company.id,
+            "default_account_id": income.id,
+        })
+
     def _numbers(self, kpi, kind, company=None):
         """:return: dict of first day -> value, those that are 0 or unknown left out"""
         rows = self.values.search([
@@ -47,8 +62,9 @@ class PeriodCase(KpiCase):
         ], order="date_from")
         return {str(row.date_from): row.value for row in rows}
 
-    def _opened(self, kpi, day, kind="month"):
-        return self._counted(self._value(kpi, day, kind)._records_action(), companies=self.company)
+    def _opened(self, kpi, day, kind="month", company=None):
+        company = company or self.company
+        return self._counted(self._value(kpi, day, kind, company=company)._records_action(), companies=company)
 
 
 @tagged("post_install", "-at_install")
@@ -56,45 +72,39 @@ class TestKpiBorders(PeriodCase):
     """The last and the first moment of a period, where the company is."""
 
     def test_last_half_hour_belongs_to_the_day_that_the_company_has(self):
+        kpis = self._built_in("revenue", "new_customers", "first_order_value")
+        revenue, customers = (kpis.filtered(lambda kpi, c=code: kpi.code == c) for code in ("revenue", "new_customers"))
         for zone in ("UTC", "Pacific/Auckland", "America/New_York", "Asia/Kathmandu"):
-            with self.subTest(zone=zone), self.env.cr.savepoint():
-                self._move_to(zone)
+            with self.subTest(zone=zone):
+                company = self._create_company(zone, lifecycle_tz=zone)
                 last, first = (self._utc(f"2026-{day}:00", zone) for day in ("03-31 23:30", "04-01 00:00"))
-                orders = {"2026-03-01": self._order_at(last, 10.0), "2026-04-01": self._order_at(first, 200.0)}
+                orders = {
+                    "2026-03-01": self._order_at(last, 10.0, company), "2026-04-01": self._order_at(first, 200.0, company),
+                }
                 self.engine._process_queue()
-                kpis = self._built_in("revenue", "new_customers", "first_order_value")
-                self._refresh(kpis, on="2026-05-15", since="2026-03-01")
-                revenue, customers, first_value = kpis.sorted(
-                    lambda kpi: ("revenue", "new_customers", "first_order_value").index(kpi.code))
-                self.assertEqual(self._numbers(revenue, "month"), {"2026-03-01": 10.0, "2026-04-01": 200.0})
-                self.assertEqual(self._numbers(revenue, "quarter"), {"2026-01-01": 10.0, "2026-04-01": 200.0})
-                self.assertEqual(self._numbers(revenue, "week"), {"2026-03-30": 210.0})
-                self.assertEqual(self._numbers(customers, "month"), {"2026-03-01": 1, "2026-04-01": 1})
+                self._refresh(kpis, on="2026-05-15", since="2026-03-01", company=company)
+                found = {kind: self._numbers(revenue, kind, company) for kind in ("week", "month", "quarter")}
+                self.assertEqual(found, {
+                    "month": {"2026-03-01": 10.0, "2026-04-01": 200.0}, "week": {"2026-03-30": 210.0},
+                    "quarter": {"2026-01-01": 10.0, "2026-04-01": 200.0},
+                })
+                self.assertEqual(self._numbers(customers, "month", company), {"2026-03-01": 1, "2026-04-01": 1})
                 for day, order in orders.items():
-                    self.assertEqual(self._opened(revenue, day).res_id, order.id)
-                    self.assertEqual(self._opened(customers, day), order.partner_id)
-                    self.assertEqual(self._opened(first_value, day), order.partner_id)
+                    self.assertEqual(self._opened(revenue, day, company=company).res_id, order.id)
+                    for kpi in kpis - revenue:
+                        self.assertEqual(self._opened(kpi, day, company=company), order.partner_id)
 
     def test_invoice_belongs_to_its_date_whatever_the_time_zone(self):
         kpi = self._built_in("revenue")
-        journal = self.env["account.journal"].create({
-            "name": "Sales", "code": "KPIS", "type": "sale", "company_id": self.company.id,
-        })
-        income, receivable = self.env["account.account"].create([
-            {"name": "Income", "code": "KPII", "account_type": "income", "company_ids": self.company.ids},
-            {"name": "Receivable", "code": "KPIR", "account_type": "asset_receivable", "reconcile": True,
-             "company_ids": self.company.ids},
-        ])
-        self.product.property_account_income_id = income
-        self.partner.property_account_receivable_id = receivable
         for zone in ("Pacific/Auckland", "America/New_York"):
-            with self.subTest(zone=zone), self.env.cr.savepoint():
-                self._move_to(zone)
+            with self.subTest(zone=zone):
+                company = self._create_company(zone, lifecycle_tz=zone)
+                journal = self._open_books(company)
                 for day in ("2026-03-31", "2026-04-01"):
-                    invoice = self._create_invoice(self.partner, day, journal_id=journal.id)
+                    invoice = self._create_invoice(self.partner.with_company(company), day, journal_id=journal.id)
                     self._backdate(invoice, self._utc(f"{day} 23:59:59", zone))
-                self._refresh(kpi, on="2026-05-15", since="2026-03-01")
-                self.assertEqual(self._numbers(kpi, "month"), {"2026-03-01": 100.0, "2026-04-01": 100.0})
+                self._refresh(kpi, on="2026-05-15", since="2026-03-01", company=company)
+                self.assertEqual(self._numbers(kpi, "month", company), {"2026-03-01": 100.0, "2026-04-01": 100.0})
 
     def test_two_companies_count_the_same_moment_in_different_months(self):
         kpi = self._built_in("new_leads")
