@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .clm_kpi_facts import PURCHASE_FAMILIES
 from .clm_kpi_measure import MEASURES, Measure
 
 #: Context key: "numerator" shows only what the numerator of a rate counts.
@@ -25,11 +26,22 @@ class ClmCountedMixin(models.AbstractModel):
             return NotImplemented
         values = self.env["clm.kpi.value"].browse(value).exists()
         values.check_access("read")
-        return Domain.OR(self._counted_domain(one) for one in values)
+        return self._counted_domain(values)
 
     @api.model
-    def _counted_domain(self, value):
-        """:return: ``Domain`` of the records that a value counts"""
+    def _counted_domain(self, values):
+        """:return: ``Domain`` of the records that some values count: one list of ids, which the database joins"""
+        selects = []
+        for value in values:
+            facts, measure, params = self._counted_measure(value)
+            selects.append(SQL("(%s)", facts._counted(measure, value._as_period(), value.team_id, params)))
+        return Domain("id", "in", SQL("(%s)", SQL(" UNION ALL ").join(selects))) if selects else Domain.FALSE
+
+    @api.model
+    def _counted_measure(self, value):
+        """:return: triple: ``clm.kpi.facts`` of the company of a value, its ``Measure``, the parameters of that
+        :raise UserError: when the value does not count records of this model
+        """
         measure = MEASURES.get(value.kpi_id.measure)
         facts = self.env["clm.kpi.facts"].sudo().with_company(value.company_id).with_context(
             # sudo: which records count is the same for everybody; which of them are shown is not
@@ -39,10 +51,7 @@ class ClmCountedMixin(models.AbstractModel):
             raise UserError(self.env._("%(kpi)s does not count these records.", kpi=value.kpi_id.name))
         if measure.part and self.env.context.get(PART_KEY) == "numerator":
             measure = measure._replace(counted=f"({measure.counted}) AND ({measure.part})")
-        kpi = value.kpi_id
-        params = kpi._measure_params(value.company_id, kpi.stage_id.id or 0)
-        counted = facts._counted(measure, value._as_period(), value.team_id, params)
-        return Domain("id", "in", SQL("(%s)", counted))
+        return facts, measure, value.kpi_id._measure_params(value.company_id, value.kpi_id.stage_id.id or 0)
 
 
 class ResPartner(models.Model):
@@ -58,6 +67,18 @@ class CrmLead(models.Model):
 class ClmEvent(models.Model):
     _name = "clm.event"
     _inherit = ["clm.event", "clm.counted.mixin"]
+
+    @api.model
+    def _counted_domain(self, values):
+        """Purchases tell by themselves whether they count: no need to look for them a second time."""
+        bought = values.filtered(lambda value: self._counted_measure(value)[1].family in PURCHASE_FAMILIES)
+        return Domain.OR(map(self._purchases_domain, bought)) | super()._counted_domain(values - bought)
+
+    @api.model
+    def _purchases_domain(self, value):
+        facts, measure, params = self._counted_measure(value)
+        return Domain.custom(to_sql=lambda _model, alias, _query: facts._counted_purchase(
+            measure, value._as_period(), value.team_id, params, SQL.identifier(alias)))
 
 
 class ClmVisit(models.Model):

@@ -96,7 +96,10 @@ class ClmEvent(models.Model):
     @api.model
     def _purchases_between(self, start, stop):
         """The orders, invoices and credit notes of a time, as one query that finds them by index. Invoices, which have
-        a day only, may lie two days outside of it: the exact instant, put into the query, would mislead its planner.
+        a day only, may lie two days outside of it.
+
+        Invoices stand behind an OFFSET, so that conditions on what is computed of them, of which the database knows
+        nothing, do not make it believe that there are only a few.
 
         :param datetime start: naive UTC
         :param datetime stop: not included
@@ -104,8 +107,21 @@ class ClmEvent(models.Model):
         """
         limited = self.with_context(**{PURCHASES_KEY: (start, stop)})
         return SQL(
-            "%s UNION ALL %s", limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner")),
+            "%s UNION ALL (%s OFFSET 0)",
+            limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner")),
         )
+
+    @api.model
+    def _purchases_of(self, partner_id):
+        """The orders, invoices and credit notes of one customer, found by the index of their contacts.
+
+        :param SQL partner_id: id of a commercial partner
+        :return: ``SQL``
+        """
+        contacts = SQL(
+            "(SELECT x.id, x.commercial_partner_id FROM res_partner x WHERE x.commercial_partner_id = %s)", partner_id,
+        )
+        return SQL("%s UNION ALL %s", self._event_orders(contacts), self._event_invoices(contacts))
 
     @api.model
     def _event_limit(self, column, days=0):

@@ -6,6 +6,8 @@ from .clm_kpi_measure import FAMILY_MODELS
 
 #: Days after the first purchase in which a second one counts, by family.
 COHORT_DAYS = {"cohorts": 365, "cohorts_90": 90}
+#: Families whose facts are the purchases of the timeline.
+PURCHASE_FAMILIES = ("purchases", "year_purchases")
 
 
 class ClmKpiFacts(models.AbstractModel):
@@ -191,14 +193,15 @@ class ClmKpiFacts(models.AbstractModel):
         return SQL(
             """
             SELECT p.id AS period_id, n.team_id, n.partner_id AS res_id, n.amount,
-                   EXTRACT(EPOCH FROM n.entered_at - lead.first_at) / 86400 AS days
-              FROM (%s) n
+                   EXTRACT(EPOCH FROM n.entered_at - n.lead_at) / 86400 AS days
+              FROM (
+                    SELECT b.*, (
+                           SELECT MIN(l.create_date) FROM crm_lead l JOIN res_partner lc ON lc.id = l.partner_id
+                            WHERE lc.commercial_partner_id = b.partner_id AND l.create_date <= b.entered_at
+                           ) AS lead_at
+                      FROM (%s) b OFFSET 0  -- once for each customer, and only where days are asked for
+                   ) n
               JOIN period p ON n.entered_at >= p.start AND n.entered_at < p.stop
-              LEFT JOIN LATERAL (
-                   SELECT MIN(l.create_date) AS first_at
-                     FROM crm_lead l JOIN res_partner lc ON lc.id = l.partner_id
-                    WHERE lc.commercial_partner_id = n.partner_id AND l.create_date <= n.entered_at
-                   ) lead ON TRUE
             """,
             self._became_customer(self._between(SQL("v.entered_at"), periods)),
         )
@@ -306,17 +309,53 @@ class ClmKpiFacts(models.AbstractModel):
         """Orders, invoices without an order, and credit notes, with the stage in which the customer was."""
         return SQL(
             """
-            SELECT p.id AS period_id, e.team_id, e.id AS res_id, e.partner_id, e.amount, e.is_purchase, stay.stage_id
-              FROM (%s) e
+            SELECT p.id AS period_id, e.team_id, e.id AS res_id, e.partner_id, e.amount, e.is_purchase, e.stage_id
+              FROM (
+                    SELECT e.*, %s AS stage_id
+                      FROM (%s) e OFFSET 0  -- once for each purchase, and only where the stage is asked for
+                   ) e
               JOIN period p ON e.day BETWEEN p.first AND p.last
-              LEFT JOIN LATERAL (
-                   SELECT v.stage_id FROM clm_visit v
-                    WHERE v.partner_id = e.partner_id AND v.superseded_at IS NULL
-                      AND v.entered_at <= e.date AND (v.exited_at IS NULL OR v.exited_at > e.date)
-                    ORDER BY v.number DESC LIMIT 1
-                   ) stay ON TRUE
             """,
-            self._purchases(min(p.start for p in periods), max(p.end for p in periods)),
+            self._stage_at(SQL("e")), self._purchases(min(p.start for p in periods), max(p.end for p in periods)),
+        )
+
+    @api.model
+    def _stage_at(self, event) -> SQL:
+        """:return: SQL of the stage in which the customer was at the time of an event
+
+        :param SQL event: alias of a row of the timeline
+        """
+        return SQL(
+            """
+            (SELECT v.stage_id FROM clm_visit v
+              WHERE v.partner_id = %(event)s.partner_id AND v.superseded_at IS NULL
+                AND v.entered_at <= %(event)s.date AND (v.exited_at IS NULL OR v.exited_at > %(event)s.date)
+              ORDER BY v.number DESC LIMIT 1)
+            """,
+            event=event,
+        )
+
+    @api.model
+    def _counted_purchase(self, measure, period, team, params, event) -> SQL:
+        """:return: SQL condition on a row of the timeline that has purchases only: a KPI counts it
+
+        :param SQL event: alias of the row
+        """
+        first, last = period.start, period.end
+        if measure.family == "year_purchases":
+            last = self._until(period)
+            first = fields.Date.add(fields.Date.subtract(last, years=1), days=1)
+        return SQL(
+            """
+            %(event)s.day BETWEEN %(first)s AND %(last)s AND %(event)s.company_id = %(company)s AND %(team)s
+            AND EXISTS (
+                SELECT FROM (SELECT %(event)s.kind != 'refund' AS is_purchase, %(stage)s AS stage_id) f
+                 WHERE %(counted)s
+            )
+            """,
+            event=event, first=first, last=last, company=self.env.company.id, stage=self._stage_at(event),
+            team=SQL("%s.team_id = %s", event, team.id) if team else SQL("TRUE"),
+            counted=SQL(measure.counted, **params),
         )
 
     @api.model
@@ -346,19 +385,22 @@ class ClmKpiFacts(models.AbstractModel):
             """
             SELECT p.id AS period_id, n.team_id, n.partner_id AS res_id, n.came_back
               FROM (
-                    SELECT n.partner_id, n.team_id, n.day, COALESCE(bool_or(e.day > n.day), FALSE) AS came_back
-                      FROM (SELECT b.partner_id, b.team_id,
-                                   (b.entered_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date AS day
-                              FROM (%(customers)s) b WHERE b.amount IS NOT NULL) n
-                      LEFT JOIN (%(purchases)s) e ON e.is_purchase AND e.partner_id = n.partner_id
-                           AND e.day > n.day AND e.day <= n.day + %(days)s
-                     GROUP BY n.partner_id, n.team_id, n.day
+                    SELECT b.*, EXISTS (
+                           SELECT FROM (%(purchases)s) e
+                            WHERE e.company_id = %(company)s AND e.kind != 'refund'
+                              AND e.day > b.day AND e.day <= b.day + %(days)s
+                           ) AS came_back
+                      FROM (
+                            SELECT c.partner_id, c.team_id,
+                                   (c.entered_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date AS day
+                              FROM (%(customers)s) c WHERE c.amount IS NOT NULL
+                           ) b OFFSET 0  -- once for each customer
                    ) n
               JOIN period p ON n.day + %(days)s BETWEEN p.first AND p.until
             """,
-            zone=zone, days=days,
+            zone=zone, days=days, company=self.env.company.id,
             customers=self._became_customer(self._between(SQL("v.entered_at"), whole)),
-            purchases=self._purchases(first, max(period.end for period in periods)),
+            purchases=self.env["clm.event"]._purchases_of(SQL("b.partner_id")),
         )
 
     @api.model

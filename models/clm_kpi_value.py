@@ -6,6 +6,7 @@ from ..const import KPI_STATUSES, PERIOD_KINDS
 from ..tools import kpi_math, kpi_periods
 from .clm_counted_mixin import PART_KEY
 from .clm_event import PURCHASES_KEY
+from .clm_kpi_facts import PURCHASE_FAMILIES
 from .clm_kpi_measure import MEASURES
 
 
@@ -152,8 +153,8 @@ class ClmKpiValue(models.Model):
         model = self.env["clm.kpi.facts"]._model_of(measure)
         self.env[model].check_access("read")
         context = {"active_test": False, PART_KEY: part}
-        if model == "clm.event":
-            context[PURCHASES_KEY] = self._purchase_limits()
+        if measure.family in PURCHASE_FAMILIES:
+            context[PURCHASES_KEY] = self._purchase_limits(1 if measure.family == "year_purchases" else 0)
         return {
             "type": "ir.actions.act_window",
             "name": f"{kpi.name}: {self[:1].period_label}",
@@ -163,10 +164,16 @@ class ClmKpiValue(models.Model):
             "views": [(False, "list"), (False, "form")],
         }
 
-    def _purchase_limits(self):
-        """:return: two instants as texts: the purchases that the values are made of lie between them"""
-        start, stop = fields.Date.subtract(min(self.mapped("date_from")), years=1, days=2), max(self.mapped("date_to"))
-        return [fields.Date.to_string(start), fields.Date.to_string(fields.Date.add(stop, days=2))]
+    def _purchase_limits(self, years):
+        """:return: two instants as texts: the purchases that the values are made of lie between them
+
+        :param int years: how many years before the period count as well
+        """
+        start, stop = min(self.mapped("date_from")), max(self.mapped("date_to"))
+        return [
+            fields.Date.to_string(fields.Date.subtract(start, years=years, days=2)),
+            fields.Date.to_string(fields.Date.add(stop, days=2)),
+        ]
 
     def _as_period(self):
         """:return: ``tools.kpi_periods.Period``"""

@@ -7,8 +7,8 @@ from .billing_common import BillingCase
 from .contract_common import PNG
 
 #: Days between two looks at the contracts, and how much happens then.
-STEP = timedelta(days=42)
-ACTS_PER_STEP = 7
+STEP = timedelta(days=63)
+ACTS_PER_STEP = 8
 ACTS = (
     "create", "create", "renew", "decide", "let_end", "terminate", "amend", "pause", "resume", "skip", "credit",
 )
@@ -16,14 +16,14 @@ PRICES = (100.0, 30.0, 250.0, 80.0)
 
 
 class ContractData(BillingCase):
-    """Twenty months of contracts, lived day by day: made by hand and through all states, renewed, changed, billed, ended.
+    """Twenty months of contracts, day by day: concluded, also by signature, renewed, changed, paused, billed and ended.
 
     Each customer pays in one currency. Customers, companies, ``chance`` and ``clock`` are those of ``KpiDataCase``.
     """
 
     @classmethod
     def _live_contracts(cls, first, now):
-        cls.buyers = (cls.customers - cls.silent)[::2]
+        cls.buyers = cls.customers[:56:2]
         cls.place = {partner: number for number, partner in enumerate(cls.buyers)}
         cls.kinds = [
             cls._create_type(
@@ -32,8 +32,17 @@ class ContractData(BillingCase):
             )
             for policy, months in (("auto", 6), ("auto", 12), ("manual", 6), ("evergreen", 0))
         ]
-        cls.signed_type = cls._create_type(clauses=cls.clauses[:1], steps=[{"name": "Desk"}], renewal_policy="manual")
-        story = [(datetime.combine(first, time(9)), cls._conclude_first)]
+        cls.signed_types = {
+            direction: cls._create_type(
+                clauses=cls.clauses[:1], steps=[{"name": "Desk"}], renewal_policy="manual", direction=direction)
+            for direction in ("customer", "supplier")
+        }
+        story = [
+            (datetime.combine(first, time(9)), cls._conclude_first),
+            (datetime(2026, 4, 1, 9), cls._conclude_half_year),
+            (datetime(2026, 9, 10, 9), cls._decide_to_end),
+            (datetime(2026, 10, 15, 9), cls._expand),
+        ]
         for number in range(6):
             story += cls._plan_signature(number, first, now)
         day = first
@@ -103,7 +112,8 @@ class ContractData(BillingCase):
             amendment.line_ids[0].price_unit += chance.choice((-20.0, 20.0, 50.0))
             amendment.action_activate()
         elif act == "pause":
-            contract._suspend("Holiday", max(day, contract.date_start), chance.choice((False, day + timedelta(days=40))))
+            last = chance.choice((False, day + timedelta(days=40)))
+            contract._suspend("Holiday", max(day, contract.date_start), last)
         elif act == "resume":
             contract.action_resume()
         else:
@@ -121,8 +131,9 @@ class ContractData(BillingCase):
     def _change_bill(cls, contract, act):
         rows = contract.installment_ids
         if act == "skip":
-            rows.filtered(lambda row: row.state in ("planned", "due") and row.kind == "charge")[:1].action_skip("Favour")
-            rows.filtered(lambda row: row.to_confirm and row.state in ("planned", "due"))[:1].action_confirm_credit()
+            rows = rows.filtered(lambda row: row.state in ("planned", "due"))
+            rows.filtered(lambda row: row.kind == "charge")[:1].action_skip("Favour")
+            rows.filtered("to_confirm")[:1].action_confirm_credit()
             return
         moves = rows.filtered(lambda row: row.kind == "charge").move_id.filtered(lambda move: move.state == "posted")
         for move in moves[-1:]:
@@ -186,22 +197,51 @@ class ContractData(BillingCase):
                 }).action_activate()
 
     @classmethod
+    def _conclude_half_year(cls):
+        """A contract of each company that nobody wants to go on with."""
+        cls.doomed = cls.env["clm.contract"]
+        for company in cls.companies:
+            partner = next(b for b in cls.buyers - cls.faithful if cls.place[b] % 5 and b.company_id == company)
+            cls.faithful |= partner
+            cls.doomed |= cls.env["clm.contract"].with_company(company).create({
+                **cls._prepare_terms(partner, date.today()), "team_id": cls.teams[0].id, "type_id": cls.kinds[2].id,
+            })
+        cls.doomed.action_activate()
+
+    @classmethod
+    def _decide_to_end(cls):
+        cls.doomed.action_decide_end()
+
+    @classmethod
+    def _expand(cls):
+        """Who is faithful pays more from now on."""
+        cls.env["clm.contract"]._cron_daily()
+        contracts = cls._contracts().filtered(
+            lambda contract: contract.commercial_partner_id in cls.faithful and contract.state == "active")
+        for contract in (contracts - cls.doomed).filtered(lambda contract: contract.type_id in cls.kinds):
+            amendment = contract._amend(date.today(), reason="More")
+            amendment.line_ids[0].price_unit += 30.0
+            amendment.action_activate()
+
+    @classmethod
     def _plan_signature(cls, number, first, now):
         """:return: list of (moment, act): how a contract is drafted, negotiated, approved and signed, or given up"""
         made = []
         company, team = cls.companies[number % 2], cls.teams[number // 2 % 2]
         partner = [partner for partner in cls.buyers if partner.company_id == company][number // 2]
 
+        kind = cls.signed_types["supplier" if number == 2 else "customer"]
+
         def draft():
             vals = cls._prepare_terms(partner, date.today() + timedelta(days=30))
             made.append(cls.env["clm.contract"].with_company(company).create({
-                **vals, "type_id": cls.signed_type.id, "team_id": team.id,
+                **vals, "type_id": kind.id, "direction": kind.direction, "team_id": team.id,
             }).with_user(cls.user))
 
         def do(method, *args):
             def act():
-                contract = made[0].with_user(cls.approver if method in ("action_approve", "action_reject") else cls.user)
-                getattr(contract, method)(*args)
+                user = cls.approver if method in ("action_approve", "action_reject") else cls.user
+                getattr(made[0].with_user(user), method)(*args)
             return act
 
         acts = [draft]
@@ -210,7 +250,10 @@ class ContractData(BillingCase):
         if number == 1:
             acts += [do("action_reject", "Too cheap"), do("action_request_approval")]
         acts += [do("action_approve"), do("action_send")]
-        acts += [do("_sign", side, "Somebody", PNG) for side in ("them", "us")] if number != 4 else [do("action_cancel")]
+        if number == 4:
+            acts += [do("action_cancel")]
+        else:
+            acts += [do("_sign", side, "Somebody", PNG) for side in ("them", "us")]
         moment = datetime.combine(first, time(8)) + timedelta(days=430 + 25 * number)
         story = []
         for act in acts:

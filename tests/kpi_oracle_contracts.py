@@ -1,6 +1,5 @@
 """The KPIs about contracts, computed from contracts, their lines, duties, installments and invoices, day by day."""
 
-from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from types import SimpleNamespace as Fact
@@ -225,6 +224,16 @@ class ContractOracle:
                 ))
         return facts
 
+    def _at_rate_of(self, bill, contract, amount):
+        """:return: an amount of a contract in company currency, at the rate of its invoice, or else of today"""
+        company, amount = contract.company_id, Decimal(str(amount))
+        if contract.currency_id == company.currency_id:
+            return float(amount)
+        if not bill:
+            return float(cents(amount * Decimal(str(self.worth(company, self.today[company])))))
+        value, foreign = (Decimal(str(round(sum(bill.mapped(name)), 2))) for name in ("balance", "amount_currency"))
+        return float(cents(amount * value / foreign))
+
     def _installments(self):
         facts = []
         for row in self.env["clm.installment"].search([("company_id", "in", self.companies.ids)]):
@@ -237,12 +246,10 @@ class ContractOracle:
             invoiced, credited = -sum((lines - refunds).mapped("balance")), sum(refunds.mapped("balance"))
             proposed = row.to_confirm and row.state in ("planned", "due")
             refused = row.kind == "credit" and row.state == "skipped"
-            rate = 1.0
-            if contract.currency_id != contract.company_id.currency_id:
-                bill = lines - refunds or refunds
-                rate = sum(bill.mapped("balance")) / sum(bill.mapped("amount_currency")) if bill else self.worth(
-                    contract.company_id, today)
-            planned = 0.0 if proposed or refused else round(row.amount * rate, 2) + round(row.discount_amount * rate, 2)
+            planned = 0.0
+            if not proposed and not refused:
+                planned = sum(self._at_rate_of(lines - refunds or refunds, contract, amount)
+                              for amount in (row.amount, row.discount_amount))
             facts.append(Fact(
                 **self._of_contract(contract), day=row.date_planned, record=row.id, planned=planned,
                 missing=planned - invoiced + credited,

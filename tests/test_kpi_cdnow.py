@@ -45,7 +45,7 @@ def months_between(first, last):
 @skipUnless(SAMPLE.is_file(), "The CDNOW sample is not here (scripts/test downloads it and sets CLM_CDNOW_FILE)")
 @tagged("-at_install", "post_install")
 class TestKpiCdnow(ClmCase):
-    """KPIs of real purchases, on the days of the year on which they were made, equal what a plain reading of the text file gives."""
+    """KPIs of real purchases, each on its day of the year, equal what a plain reading of the text file gives."""
 
     @classmethod
     def setUpClass(cls):
@@ -95,8 +95,9 @@ class TestKpiCdnow(ClmCase):
             wanted, *parts = expected(value.date_from, value.date_to)
             with self.subTest(code=code, period=value.period, day=value.date_from):
                 self.assertEqual(value.is_known, wanted is not None)
-                for found, number in zip((value.value, value.numerator, value.denominator), (wanted, *parts), strict=True):
-                    self.assertAlmostEqual(found, number or 0.0, 4)
+                found = value.value, value.numerator, value.denominator
+                for one, number in zip(found, (wanted, *parts), strict=True):
+                    self.assertAlmostEqual(one, number or 0.0, 4)
 
     # === WHAT WAS LOADED === #
 
@@ -205,7 +206,8 @@ class TestKpiCdnow(ClmCase):
 
     def test_days_to_second_purchase_equal_plain_reading(self):
         stages = {name: self.env.ref(f"clm.stage_{name}") for name in ("conversion", "retention")}
-        visits = self.env["clm.visit"].search([("partner_id.category_id", "=", self.loader.tag.id)], order="number desc")
+        mine = [("partner_id.category_id", "=", self.loader.tag.id)]
+        visits = self.env["clm.visit"].search(mine, order="number desc")
         entered = {name: {} for name in stages}
         for visit in visits:
             for name, stage in stages.items():

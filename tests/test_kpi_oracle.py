@@ -100,7 +100,8 @@ class TestKpiOracle(KpiDataCase):
                 if value.company_id == company and value.is_known and (value.value or value.numerator)
             }
             for team in (False, True):
-                self.assertEqual({kpi.measure for kpi in self.kpis} - {code for code, of in known if of is team}, UNKNOWN)
+                unknown = {kpi.measure for kpi in self.kpis} - {code for code, of in known if of is team}
+                self.assertEqual(unknown, UNKNOWN, (company.name, team))
 
     # === RECORDS BEHIND === #
 

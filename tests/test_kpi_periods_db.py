@@ -79,7 +79,8 @@ class TestKpiBorders(PeriodCase):
                 company = self._create_company(zone, lifecycle_tz=zone)
                 last, first = (self._utc(f"2026-{day}:00", zone) for day in ("03-31 23:30", "04-01 00:00"))
                 orders = {
-                    "2026-03-01": self._order_at(last, 10.0, company), "2026-04-01": self._order_at(first, 200.0, company),
+                    "2026-03-01": self._order_at(last, 10.0, company),
+                    "2026-04-01": self._order_at(first, 200.0, company),
                 }
                 self.engine._process_queue()
                 self._refresh(kpis, on="2026-05-15", since="2026-03-01", company=company)
