@@ -16,6 +16,9 @@ class AccountMoveLine(models.Model):
         groups="clm.group_viewer,account.group_account_readonly,account.group_account_invoice",
     )
 
+    # which invoices bill contracts, for the timeline
+    _clm_move_index = models.Index("(move_id) WHERE clm_contract_id IS NOT NULL")
+
     @api.model_create_multi
     def create(self, vals_list):
         lines = super().create(vals_list)

@@ -53,7 +53,7 @@ class ClmEvent(models.Model):
         return SQL(
             "SELECT DISTINCT e.partner_id FROM (%s) e"
             " WHERE e.kind != 'refund' AND e.company_id = %s AND e.day BETWEEN %s AND %s",
-            self._purchases_between(start, stop), self.env.company.id, month, last,
+            self._purchases_between(start, stop, self.env.company.id), self.env.company.id, month, last,
         )
 
 

@@ -37,7 +37,8 @@ OPTIONAL_COLUMNS = {
 }
 
 
-#: Context key: the view shows the purchases between two instants only, pair of naive UTC datetimes or strings.
+#: Context key: the view shows the purchases between two instants only, pair of naive UTC datetimes or strings. A third
+#: one is the id of the company that sold.
 PURCHASES_KEY = "clm_purchases_between"
 
 
@@ -90,11 +91,11 @@ class ClmEvent(models.Model):
     @property
     def _table_query(self):
         if limits := self.env.context.get(PURCHASES_KEY):
-            return self._purchases_between(*map(fields.Datetime.to_datetime, limits))
+            return self._purchases_between(*limits)
         return SQL(" UNION ALL ").join(self._event_sources(SQL("res_partner")))
 
     @api.model
-    def _purchases_between(self, start, stop):
+    def _purchases_between(self, start, stop, company_id=None):
         """The orders, invoices and credit notes of a time, as one query that finds them by index. Invoices, which have
         a day only, may lie two days outside of it.
 
@@ -103,9 +104,10 @@ class ClmEvent(models.Model):
 
         :param datetime start: naive UTC
         :param datetime stop: not included
+        :param int company_id: the company that sold; default: any
         :return: ``SQL``
         """
-        limited = self.with_context(**{PURCHASES_KEY: (start, stop)})
+        limited = self.with_context(**{PURCHASES_KEY: (start, stop, company_id)})
         return SQL(
             "%s UNION ALL (%s OFFSET 0)",
             limited._event_orders(SQL("res_partner")), limited._event_invoices(SQL("res_partner")),
@@ -124,17 +126,19 @@ class ClmEvent(models.Model):
         return SQL("%s UNION ALL %s", self._event_orders(contacts), self._event_invoices(contacts))
 
     @api.model
-    def _event_limit(self, column, days=0):
+    def _event_limit(self, column, company, days=0):
         """:return: SQL condition on the date of a document, true unless only some time is asked for
 
+        :param SQL company: its company
         :param int days: by how many days the event may differ from it
         """
         limits = self.env.context.get(PURCHASES_KEY)
         if not limits:
             return SQL("TRUE")
-        start, stop = map(fields.Datetime.to_datetime, limits)
+        start, stop = map(fields.Datetime.to_datetime, limits[:2])
         slack = timedelta(days=days)
-        return SQL("%s >= %s AND %s < %s", column, start - slack, column, stop + slack)
+        time = SQL("%s >= %s AND %s < %s", column, start - slack, column, stop + slack)
+        return SQL("%s AND %s = %s", time, company, limits[2]) if limits[2:] and limits[2] else time
 
     @api.model
     def _customers_query(self, partner_ids):
@@ -306,7 +310,7 @@ class ClmEvent(models.Model):
         return self._event_source(
             SQL(
                 "FROM sale_order o JOIN %s p ON p.id = o.partner_id WHERE o.state = 'sale' AND %s",
-                partners, self._event_limit(SQL("o.date_order")),
+                partners, self._event_limit(SQL("o.date_order"), SQL("o.company_id")),
             ),
             "sale.order", SQL("o.id"), SQL("o.date_order"), (SQL("o.amount_untaxed < 0"), "refund", "order"),
             SQL("o.company_id"), label=SQL("o.name"), amount=self._event_order_amount(), team_id=SQL("o.team_id"),
@@ -333,7 +337,7 @@ class ClmEvent(models.Model):
                   AND NOT %s AND %s
                 """,
                 partners, self._event_invoice_is_purchase(), self._event_invoice_is_contract(),
-                self._event_limit(SQL("m.invoice_date"), days=2),
+                self._event_limit(SQL("m.invoice_date"), SQL("m.company_id"), days=2),
             ),
             "account.move", SQL("m.id"), self._event_invoice_date(),
             (SQL("m.move_type = 'out_refund' OR m.amount_untaxed_signed < 0"), "refund", "invoice"),

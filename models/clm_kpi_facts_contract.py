@@ -17,11 +17,21 @@ class ClmKpiFacts(models.AbstractModel):
         return self.env[model]._table_query
 
     @api.model
-    def _facts_recurring(self, periods) -> SQL:
+    def _counted_facts(self, family, period, team) -> SQL:
+        if family == "recurring" and not team:
+            return self._facts_recurring([period], totals=True)
+        if family == "installments":
+            return self._planned_installments([period])
+        return super()._counted_facts(family, period, team)
+
+    @api.model
+    def _facts_recurring(self, periods, totals=False) -> SQL:
         """Customers with their MRR before the period, at its end, and a year before its end.
 
         A customer with contracts of several teams has a row for each, and one for all of them (``is_total``).
         One pass over the movements, whatever the number of periods: it adds up what was before each day asked for.
+
+        :param bool totals: only the rows of all teams together
         """
         places = [(period.start, until + DAY, fields.Date.subtract(until, years=1) + DAY)
                   for period, until in ((period, self._until(period)) for period in periods)]
@@ -31,18 +41,22 @@ class ClmKpiFacts(models.AbstractModel):
             SELECT p.id AS period_id, b.team_id, b.res_id, b.is_total, b.balances[place.opening] AS opening,
                    b.balances[place.closing] AS closing, b.balances[place.year_ago] AS year_ago
               FROM (
-                    SELECT k.team_id, m.partner_id AS res_id, GROUPING(k.team_id) = 1 AS is_total,
-                           MIN(m.date) AS first_date, ARRAY[%(balances)s] AS balances
+                    SELECT %(scope)s, m.partner_id AS res_id, MIN(m.date) AS first_date, ARRAY[%(balances)s] AS balances
                       FROM clm_mrr_movement m
-                      JOIN clm_contract k ON k.id = m.contract_id
+                      %(contract)s
                      WHERE m.company_id = %(company)s AND m.date < %(last)s
-                     GROUP BY GROUPING SETS ((m.partner_id), (m.partner_id, k.team_id))
+                     GROUP BY %(groups)s
                    ) b
               JOIN period p ON b.first_date <= p.until
               JOIN unnest(%(ids)s::int4[], %(opening)s::int4[], %(closing)s::int4[], %(year_ago)s::int4[])
                    AS place(id, opening, closing, year_ago) ON place.id = p.id
             """,
             company=self.env.company.id, last=days[-1], ids=list(range(len(periods))),
+            scope=SQL("NULL::int4 AS team_id, TRUE AS is_total") if totals
+            else SQL("k.team_id, GROUPING(k.team_id) = 1 AS is_total"),
+            contract=SQL() if totals else SQL("JOIN clm_contract k ON k.id = m.contract_id"),
+            groups=SQL("m.partner_id") if totals
+            else SQL("GROUPING SETS ((m.partner_id), (m.partner_id, k.team_id))"),
             balances=SQL(", ").join(SQL("COALESCE(SUM(m.value) FILTER (WHERE m.date < %s), 0)", day) for day in days),
             **{
                 name: [days.index(place[number]) + 1 for place in places]
@@ -129,4 +143,18 @@ class ClmKpiFacts(models.AbstractModel):
              WHERE r.direction = 'customer' AND r.is_due AND r.installment_id IS NOT NULL AND r.company_id = %s
             """,
             self.with_context(clm_planned_between=days)._rows("clm.billing.report"), self.env.company.id,
+        )
+
+    @api.model
+    def _planned_installments(self, periods) -> SQL:
+        """The same without the amounts, for which all their documents would have to be read."""
+        return SQL(
+            """
+            SELECT p.id AS period_id, k.team_id, i.id AS res_id
+              FROM clm_installment i
+              JOIN clm_contract k ON k.id = i.contract_id
+              JOIN period p ON i.date_planned BETWEEN p.first AND p.until
+             WHERE k.direction = 'customer' AND k.company_id = %s
+            """,
+            self.env.company.id,
         )
