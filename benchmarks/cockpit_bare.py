@@ -57,7 +57,9 @@ STATEMENTS = {
     "purchases, invoices": """
         SELECT p.id, COUNT(*), COUNT(DISTINCT m.partner_id), SUM(m.amount_untaxed_signed) FROM account_move m
           JOIN period p ON m.invoice_date BETWEEN p.first AND p.last
-         WHERE m.state = 'posted' AND m.move_type IN ('out_invoice', 'out_refund', 'out_receipt') GROUP BY 1
+         WHERE m.state = 'posted' AND m.move_type IN ('out_invoice', 'out_refund', 'out_receipt')
+           AND NOT EXISTS (SELECT FROM account_move_line l WHERE l.move_id = m.id AND l.clm_contract_id IS NOT NULL)
+         GROUP BY 1
     """,
     "purchases of a year, orders": """
         SELECT p.id, COUNT(DISTINCT o.partner_id), SUM(o.amount_untaxed) FROM sale_order o
@@ -67,7 +69,9 @@ STATEMENTS = {
     "purchases of a year, invoices": """
         SELECT p.id, COUNT(DISTINCT m.partner_id), SUM(m.amount_untaxed_signed) FROM account_move m
           JOIN period p ON m.invoice_date BETWEEN p.last - 365 AND p.last
-         WHERE m.state = 'posted' AND m.move_type IN ('out_invoice', 'out_refund', 'out_receipt') GROUP BY 1
+         WHERE m.state = 'posted' AND m.move_type IN ('out_invoice', 'out_refund', 'out_receipt')
+           AND NOT EXISTS (SELECT FROM account_move_line l WHERE l.move_id = m.id AND l.clm_contract_id IS NOT NULL)
+         GROUP BY 1
     """,
     "cohorts, 365 days": """
         SELECT p.id, COUNT(DISTINCT v.partner_id), COUNT(DISTINCT o.partner_id) FROM clm_visit v
@@ -137,6 +141,15 @@ STATEMENTS = {
         SELECT v.stage_id, COUNT(DISTINCT v.partner_id) FROM clm_visit v
          WHERE v.superseded_at IS NULL AND v.entered_at >= date_trunc('month', CURRENT_DATE) - interval '1 year'
          GROUP BY 1
+    """,
+    "in a stage in the year, this month": """
+        SELECT v.stage_id, COUNT(DISTINCT v.partner_id) FROM clm_visit v
+         WHERE v.superseded_at IS NULL AND (v.exited_at IS NULL OR v.exited_at > CURRENT_DATE - 365) GROUP BY 1
+    """,
+    "in a stage in the year, the month before": """
+        SELECT v.stage_id, COUNT(DISTINCT v.partner_id) FROM clm_visit v
+         WHERE v.superseded_at IS NULL
+           AND (v.exited_at IS NULL OR v.exited_at > date_trunc('month', CURRENT_DATE) - interval '1 year') GROUP BY 1
     """,
     "cohort table": """
         SELECT cohort, month, COUNT(*), SUM(amount) FROM (

@@ -4,6 +4,7 @@ from pathlib import Path
 from odoo.exceptions import AccessError, ValidationError
 from odoo.modules import get_module_path
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from .kpi_common import KpiBuilders
 from .screen_common import ScreenCase
@@ -255,6 +256,7 @@ class TestGoalImport(KpiScreenCase):
             [("win_rate", 0.35, "month"), ("new_customers", 12, "month"), ("cac", 450, "quarter")],
         )
 
+    @mute_logger("odoo.sql_db")
     def test_rows_that_are_wrong_are_named_and_nothing_is_written(self):
         head = "kpi_id,value,period,date_from,date_to\nWin Rate,0.4,month,2026-01-01,2026-12-31\n"
         for row, sentence in (

@@ -232,7 +232,7 @@ class TestKpiSending(KpiReportCase):
 
         def fail(sending, scorecard):
             if sending.name == "Broken":
-                raise UserError("No paper")
+                raise UserError("No paper")  # pylint: disable=translation-required
             return send(sending, scorecard)
 
         with patch.object(self.env.registry["clm.kpi.sending"], "_attachments", fail), mute_logger(MODULE):
