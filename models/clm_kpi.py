@@ -71,7 +71,7 @@ class ClmKpi(models.Model):
     )
     aggregate = fields.Selection(AGGREGATES, "Measure", default="count")
     field_id = fields.Many2one(
-        "ir.model.fields", "Field", ondelete="set null",
+        "ir.model.fields", ondelete="set null",
         domain="[('model_id', '=', model_id), ('store', '=', True), ('name', '!=', 'id')]",
     )
     date_field_id = fields.Many2one(

@@ -10,8 +10,8 @@ class ClmKpiScorecardMixin(models.AbstractModel):
     _name = "clm.kpi.scorecard.mixin"
     _description = "Choice of KPIs"
 
-    period = fields.Selection(PERIOD_KINDS, "Period", required=True, default="month")
-    team_id = fields.Many2one("crm.team", "Team", help="Empty: the whole company.")
+    period = fields.Selection(PERIOD_KINDS, required=True, default="month")
+    team_id = fields.Many2one("crm.team", help="Empty: the whole company.")
     has_stages = fields.Boolean("Customer Stages", default=True)
     stage_ids = fields.Many2many("clm.stage", string="Only Stages", help="Empty: all stages.")
     has_renewal = fields.Boolean("Renewal", default=True)

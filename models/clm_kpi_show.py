@@ -13,8 +13,8 @@ class ClmKpi(models.Model):
 
     _inherit = "clm.kpi"
 
-    latest_value_id = fields.Many2one("clm.kpi.value", "Latest Value", compute="_compute_latest")
-    latest = fields.Char("Latest", compute="_compute_latest", help="Of the month that runs, or ended last.")
+    latest_value_id = fields.Many2one("clm.kpi.value", compute="_compute_latest")
+    latest = fields.Char(compute="_compute_latest", help="Of the month that runs, or ended last.")
     latest_status = fields.Selection(KPI_STATUSES, "Status", compute="_compute_latest")
     latest_goal = fields.Char("Goal", compute="_compute_latest")
 

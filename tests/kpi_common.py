@@ -146,7 +146,7 @@ class KpiBuilders:
         }
         hiding = [name for name in context if name.startswith("search_default_")]
         self.assertFalse(hiding, "a filter of the screen hides some of them")
-        model = self.env[action["res_model"]].with_context(context)
+        model = self.env[action["res_model"]].with_context(context)  # pylint: disable=context-overridden
         return (model.with_user(user) if user else model).search(Domain(action["domain"]))
 
 

@@ -21,7 +21,7 @@ class TestKpiAlerts(KpiCase):
         """Compute the values of a day and tell about missed goals, as the nightly run does it."""
         self._refresh(kpis or self.kpi, on=on, since=since, company=company)
         with self.at(on):
-            self.targets.with_context({})._alert(company or self.company)
+            self.targets.with_context({})._alert(company or self.company)  # pylint: disable=context-overridden
         self.env.invalidate_all()
 
     def _activities(self, targets, active=True):

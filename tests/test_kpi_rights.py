@@ -39,7 +39,7 @@ class TestKpiRights(KpiCase):
 
     def _call(self, user, method, *args, model="clm.cockpit"):
         """Call a method as a browser does it."""
-        return call_kw(self.env[model].with_user(user).with_context({}), method, list(args), {})
+        return call_kw(self.env[model].with_user(user).with_context({}), method, list(args), {})  # pylint: disable=context-overridden
 
     def _current(self, kpi=None):
         return self._value(kpi or self.leads_kpi, self.month)

@@ -34,7 +34,7 @@ class ClmKpiSuggest(models.TransientModel):
         "clm.kpi.suggest.line", "wizard_id", "Proposed Goals", domain=[("problem", "=", False)],
     )
     left_out_ids = fields.One2many(
-        "clm.kpi.suggest.line", "wizard_id", "Left Out", domain=[("problem", "!=", False)],
+        "clm.kpi.suggest.line", "wizard_id", domain=[("problem", "!=", False)],
     )
 
     # === DEFAULTS === #
