@@ -100,4 +100,5 @@ from . import test_tools_schedule_laws
 from . import test_tools_score
 from . import test_tools_trend_line
 from . import test_tools_workbook
+from . import test_tools_workbook_plain
 from . import test_uninstall

@@ -15,6 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 from . import workbook_chart
 from .workbook_cells import NUMBER_FORMATS, NUMERIC_KINDS, TEXT, CellWriter, clean_text, cut
 from .workbook_chart import Chart, Drawn, draw_charts, point
+from .workbook_plain import PlainWorksheet
 from .workbook_totals import COUNT, SUM, Part, Totals
 
 #: What a sheet holds.
@@ -134,6 +135,7 @@ class _TableWriter:
     ) -> None:
         self._workbook, self._cells, self._titles, self._sheet = workbook, cells, titles, sheet
         self._kinds = [column.kind for column in sheet.columns]
+        self._plain = cells.plain_row(self._kinds)
         self._totals = Totals(((column.kind, column.total) for column in sheet.columns), sheet.currency_column)
         self._header = len(sheet.notes) + bool(sheet.notes)
         self._points: dict[int, list[Any]] = {column: [] for column in charted}
@@ -155,10 +157,10 @@ class _TableWriter:
         part = self._parts[0]
         return Drawn(first_worksheet, part.name, self._kinds, self._header, part.first, part.last, self._points)
 
-    def _begin(self) -> Worksheet:
+    def _begin(self) -> PlainWorksheet:
         """Start a sheet: what stands above the rows, and how it looks on screen and paper."""
         sheet = self._sheet
-        worksheet = self._workbook.add_worksheet(self._titles.claim(sheet.title))
+        worksheet: PlainWorksheet = self._workbook.add_worksheet(self._titles.claim(sheet.title), PlainWorksheet)
         worksheet.set_landscape()
         worksheet.set_paper(9)  # A4
         worksheet.fit_to_pages(1, 0)
@@ -175,19 +177,27 @@ class _TableWriter:
             self._cells.write_text(worksheet, self._header, number, column.label, align=align, **_HEADER)
         return worksheet
 
-    def _write_row(self, worksheet: Worksheet, row: int, values: Sequence[Any]) -> None:
+    def _write_row(self, worksheet: PlainWorksheet, row: int, values: Sequence[Any]) -> None:
         if len(values) != len(self._kinds):
             raise ValueError(f"{self._sheet.title}: {len(values)} values for {len(self._kinds)} columns")
+        worksheet.begin_row(row)
+        if (cells := self._plain.cells(row, values)) is not None:
+            if cells:
+                worksheet.write_plain_row(row, cells)
+        else:
+            self._write_cells(worksheet, row, values)
+        self._totals.add(values)
+        for column, points in self._points.items():
+            if not self._parts and len(points) < workbook_chart.MAX_COPIED:
+                points.append(point(values[column]))
+
+    def _write_cells(self, worksheet: PlainWorksheet, row: int, values: Sequence[Any]) -> None:
         for number, value in enumerate(values):
             try:
                 self._cells.put(worksheet, row, number, value, self._kinds[number])
             except (TypeError, ValueError) as error:
                 label = self._sheet.columns[number].label
                 raise ValueError(f"{self._sheet.title}, {label}, row {row + 1}: {error}") from error
-        self._totals.add(values)
-        for column, points in self._points.items():
-            if not self._parts and len(points) < workbook_chart.MAX_COPIED:
-                points.append(point(values[column]))
 
     def _end(self, worksheet: Worksheet, last: int) -> None:
         if self._sheet.columns:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
+
+from .workbook_plain import Maker, PlainRow, date_maker, datetime_maker, number_cell, number_maker, text_maker
 
 TEXT = "text"
 INTEGER = "integer"
@@ -150,6 +152,17 @@ class CellWriter:
             raise ValueError(f"Unknown kind of cell: {kind}")
         self._writers[kind](sheet, row, column, value)
 
+    def plain_row(self, kinds: Iterable[str]) -> PlainRow:
+        """Give what writes plain rows of such columns in one go; formats are the same."""
+        makers: dict[str, Maker] = {
+            TEXT: text_maker(self.format(NUMBER_FORMATS[TEXT])),
+            DATE: date_maker(self.format(NUMBER_FORMATS[DATE])),
+            DATETIME: datetime_maker(self.format(NUMBER_FORMATS[DATETIME])),
+            MONEY: self._make_money,
+            **{kind: number_maker(self.format(NUMBER_FORMATS[kind])) for kind in (INTEGER, NUMBER, PERCENT)},
+        }
+        return PlainRow([makers.get(kind) for kind in kinds])
+
     def write_text(self, sheet: Worksheet, row: int, column: int, value: Any, **look: Any) -> None:
         """Write a text with a look of its own."""
         sheet.write_string(row, column, cell_text(value), self.format(NUMBER_FORMATS[TEXT], **look))
@@ -165,14 +178,20 @@ class CellWriter:
 
         return write
 
-    def _write_money(self, sheet: Worksheet, row: int, column: int, value: Any) -> None:
+    def _money_look(self, value: Money | float) -> Format:
         if not isinstance(value, Money):
-            sheet.write_number(row, column, _finite(value), self.format(NUMBER_FORMATS[MONEY]))
-            return
+            return self.format(NUMBER_FORMATS[MONEY])
         key = value[1:]
         if key not in self._money_formats:
             self._money_formats[key] = self.format(money_format(value))
-        sheet.write_number(row, column, _finite(value.amount), self._money_formats[key])
+        return self._money_formats[key]
+
+    def _make_money(self, value: Any) -> str | None:
+        return number_cell(self._money_look(value), value.amount if isinstance(value, Money) else value)
+
+    def _write_money(self, sheet: Worksheet, row: int, column: int, value: Any) -> None:
+        amount = value.amount if isinstance(value, Money) else value
+        sheet.write_number(row, column, _finite(amount), self._money_look(value))
 
     def _write_date(self, sheet: Worksheet, row: int, column: int, value: Any) -> None:
         day = value.date() if isinstance(value, datetime) else _day(value)
