@@ -192,7 +192,7 @@ def numbers(answer):
                 yield "kpi", {"id": kpi["id"]}, kpi["code"]
                 for part in kpi["parts"]:
                     yield "kpi", {"id": kpi["id"], "part": part["key"]}, f"{kpi['code']}, {part['key']}"
-    for stage in answer["funnel"]["stages"]:
+    for stage in answer["funnel"]["variants"][0]["stages"]:
         yield "funnel", stage["id"], stage["name"]
     row = answer["cohorts"]["rows"][0]
     for age in (0, 1, len(row["cells"]) - 1):

@@ -4,10 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
-from ..const import PERIOD_KINDS
 from ..tools import kpi_math, kpi_periods
 from .clm_kpi_history import HISTORY_QUARTERS
-from .clm_kpi_measure import FAMILY_MODELS, MEASURES, NO_TOTAL, Quotient
+from .clm_kpi_measure import FAMILY_MODELS, MEASURES, NO_TOTAL, parts_of, source_of
 from .clm_kpi_refresh import KINDS
 
 #: Points of a sparkline, and periods to choose from.
@@ -141,11 +140,7 @@ class ClmCockpit(models.AbstractModel):
                 "label": kpi._period_label(period.kind, period.start, main),
                 "is_open": period.end >= view["today"], "elapsed": kpi_periods.elapsed(period, view["today"]),
             },
-            "kinds": [
-                {"key": key, "label": label}
-                for key, label in self.env["clm.kpi.value"]._fields["period"]._description_selection(self.env)
-                if key in dict(PERIOD_KINDS)
-            ],
+            "kinds": [{"key": key, "label": label} for key, label in kpi._labels("period").items()],
             "periods": [
                 {"date": fields.Date.to_string(each.start), "label": kpi._period_label(each.kind, each.start, main)}
                 for each in choices
@@ -156,7 +151,6 @@ class ClmCockpit(models.AbstractModel):
             "computed_at": fields.Datetime.to_string(min(computed)) if computed else None,
             "progress": None if filled > HISTORY_QUARTERS else filled / (HISTORY_QUARTERS + 1),
             "can_refresh": self.env.user.has_group("clm.group_user"),
-            "can_configure": self.env.user.has_group("clm.group_manager"),
         }
 
     # === KPIS === #
@@ -165,21 +159,21 @@ class ClmCockpit(models.AbstractModel):
     def _prepare_sections(self, view):
         kpis = self.env["clm.kpi"].search([("company_id", "in", [False, *view["companies"].ids])])
         rows = self._values(view, kpis)
-        sections = {}
+        sections, labels = {}, kpis._labels("section")
         for kpi in kpis:
-            key = f"stage_{kpi.stage_id.id or 0}" if kpi.section == "stage" else kpi.section
-            name = kpi.stage_id.name or self.env._("Customers") if kpi.section == "stage" else dict(
-                kpi._fields["section"]._description_selection(self.env))[kpi.section]
+            key, name = kpi.section, labels[kpi.section]
+            if kpi.section == "stage":
+                key, name = f"stage_{kpi.stage_id.id or 0}", kpi.stage_id.name or self.env._("Customers")
             section = sections.setdefault(key, {"key": key, "name": name, "kpis": []})
             section["kpis"].append(self._prepare_kpi(view, kpi, rows.get(kpi, {})))
-        order = {"stage": 0, "renewal": 1, "contract": 2}
-        return sorted(sections.values(), key=lambda section: order.get(section["key"], 0))
+        return list(sections.values())
 
     @api.model
     def _trend_periods(self, view):
         year_start = self.env["clm.kpi"]._year_start(view["main"])
         return [
-            kpi_periods.shift(view["period"], -back, year_start) for back in range(TREND_LENGTH - 1, -1, -1)
+            kpi_periods.shift(view["period"], -back, year_start)
+            for back in range(view.get("length", TREND_LENGTH) - 1, -1, -1)
         ]
 
     @api.model
@@ -220,12 +214,20 @@ class ClmCockpit(models.AbstractModel):
             "change": kpi_math.change(numbers["value"], before),
             "trend": trend,
             "formula": kpi.formula or "", "source": kpi.source or "",
-            "variant": next((value.variant for value in by_day.get(view["period"].start, ()) if value.variant),
-                            kpi.variant or ""),
+            "variant": self._variant(view, kpi, by_day),
             "owner": kpi.sudo().user_id.name or "",  # sudo: a name
             "can_open": numbers["value"] is not None and self._can_open(kpi),
-            "parts": self._prepare_parts(kpi),
+            "parts": self._prepare_parts(view, kpi),
         }
+
+    @api.model
+    def _variant(self, view, kpi, by_day):
+        """:return: the definition with which the values of the period were computed, in the language of the user unless
+            it was another one than that of today
+        """
+        stored = next((value.variant for value in by_day.get(view["period"].start, ()) if value.variant), None)
+        same = not stored or stored == kpi.with_context(lang=None).variant
+        return (kpi.variant if same else stored) or ""
 
     @api.model
     def _combine(self, view, kpi, period, values):
@@ -266,6 +268,7 @@ class ClmCockpit(models.AbstractModel):
             "status": kpi_math.status(
                 total, goal, kpi.direction, cumulative=kpi.is_cumulative,
                 elapsed=kpi._days_over(period, view["today"]), interval=interval,
+                cases=denominator, least_cases=getattr(measure, "least", 0),
             ),
         }
 
@@ -307,25 +310,32 @@ class ClmCockpit(models.AbstractModel):
         if kpi.is_custom:
             model = kpi.sudo().model_id.model
             return model in self.env and self.env[model].has_access("read")
-        source = kpi._quotient_part("")
-        measure = MEASURES.get(source.measure)
-        family = getattr(measure, "family", None)
-        return family in FAMILY_MODELS and self.env[FAMILY_MODELS[family]].has_access("read")
+        return self.env[FAMILY_MODELS[source_of(kpi.measure).family]].has_access("read")
 
     @api.model
-    def _prepare_parts(self, kpi):
-        measure = MEASURES.get(kpi.measure)
-        if isinstance(measure, Quotient) or kpi.measure == "ltv":
+    def _prepare_parts(self, view, kpi):
+        if parts := parts_of(kpi.measure):
+            names = self._measure_names(view)
             return [
-                {"key": part, "label": source.name}
-                for part in ("numerator", "denominator") if (source := kpi._quotient_part(part))
+                {"key": key, "label": names.get(code, code)}
+                for key, code in zip(("numerator", "denominator"), parts, strict=True)
             ]
+        measure = MEASURES.get(kpi.measure)
         if getattr(measure, "part", "") or (kpi.is_custom and kpi.aggregate == "share"):
             return [
                 {"key": "numerator", "label": self.env._("Those that count")},
                 {"key": "denominator", "label": self.env._("All of them")},
             ]
         return []
+
+    @api.model
+    def _measure_names(self, view):
+        """:return: dict of built-in measure -> name of its KPI, also of one that is archived; all KPIs share it"""
+        if "names" not in view:
+            kpis = self.env["clm.kpi"].with_context(active_test=False).search(
+                [("measure", "!=", False)], order="id desc")  # of copies, the original
+            view["names"] = {kpi.measure: kpi.name for kpi in kpis}
+        return view["names"]
 
     # === RECORDS === #
 

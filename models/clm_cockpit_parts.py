@@ -60,7 +60,7 @@ class ClmCockpit(models.AbstractModel):
             variant["stages"] = self._prepare_funnel_stages(view, snapshots, variant["key"])
         if not any(stage["count"] for variant in variants for stage in variant["stages"]):
             return None
-        return {"stages": variants[0]["stages"], "variants": variants}
+        return {"variants": variants}
 
     @api.model
     def _prepare_funnel_stages(self, view, snapshots, variant):

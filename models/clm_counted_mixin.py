@@ -4,7 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .clm_kpi_facts import PURCHASE_FAMILIES
-from .clm_kpi_measure import MEASURES, Measure
+from .clm_kpi_measure import FAMILY_MODELS, parts_of, source_of
 
 #: Context key: "numerator" shows only what the numerator of a rate counts.
 PART_KEY = "clm_kpi_part"
@@ -42,14 +42,15 @@ class ClmCountedMixin(models.AbstractModel):
         """:return: triple: ``clm.kpi.facts`` of the company of a value, its ``Measure``, the parameters of that
         :raise UserError: when the value does not count records of this model
         """
-        measure = MEASURES.get(value.kpi_id.measure)
+        code, part = value.kpi_id.measure, self.env.context.get(PART_KEY)
+        measure = source_of(code, part) if code else None
         facts = self.env["clm.kpi.facts"].sudo().with_company(value.company_id).with_context(
             # sudo: which records count is the same for everybody; which of them are shown is not
             allowed_company_ids=value.company_id.ids,
         )
-        if not isinstance(measure, Measure) or facts._model_of(measure) != self._name:
+        if not measure or FAMILY_MODELS[measure.family] != self._name:
             raise UserError(self.env._("%(kpi)s does not count these records.", kpi=value.kpi_id.name))
-        if measure.part and self.env.context.get(PART_KEY) == "numerator":
+        if measure.part and part == "numerator" and not parts_of(code):
             measure = measure._replace(counted=f"({measure.counted}) AND ({measure.part})")
         return facts, measure, value.kpi_id._measure_params(value.company_id, value.kpi_id.stage_id.id or 0)
 

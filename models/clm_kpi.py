@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 
 from ..const import KPI_DIRECTIONS, KPI_SECTIONS, KPI_UNITS
-from .clm_kpi_measure import MEASURES
+from .clm_kpi_measure import LIFETIME_VALUE, MEASURES
 
 AGGREGATES = [
     ("count", "Number of records"),
@@ -29,7 +29,7 @@ class ClmKpi(models.Model):
     _name = "clm.kpi"
     _description = "KPI"
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    _order = "section desc, stage_sequence, sequence, id"
+    _order = "section desc, stage_sequence, sequence, id"  # customer stages, renewal, contracts
 
     name = fields.Char("KPI", required=True, translate=True, tracking=True)
     code = fields.Char(
@@ -91,7 +91,7 @@ class ClmKpi(models.Model):
 
     @api.model
     def _selection_measure(self):
-        return [(code, code) for code in (*MEASURES, "ltv")]
+        return [(code, code) for code in (*MEASURES, LIFETIME_VALUE)]
 
     @api.depends("name")
     def _compute_code(self):

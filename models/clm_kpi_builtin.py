@@ -4,7 +4,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..tools import kpi_math, kpi_periods
-from .clm_kpi_measure import LIFETIME_VALUE, LTV_CAC, MEASURES, Figure, Measure, Quotient
+from .clm_kpi_measure import LIFETIME_VALUE, MEASURES, Figure, Measure, Quotient, parts_of
 
 #: Months before the period whose mean churn says how long customers stay.
 CHURN_MONTHS = 6
@@ -21,7 +21,7 @@ class ClmKpi(models.Model):
         :return: dict of key -> dict of (number of the period, team) -> ``Figure``
         """
         needed = set(keys)
-        while more := {(part, 0) for code, _stage in needed for part in _parts_of(code)} - needed:
+        while more := {(part, 0) for code, _stage in needed for part in parts_of(code)} - needed:
             needed |= more
         by_family = defaultdict(list)
         for key in sorted(needed):
@@ -33,9 +33,10 @@ class ClmKpi(models.Model):
         if any(code == LIFETIME_VALUE for code, _stage in needed):
             lifetime = self._lifetime_values(company, periods, found)
             found.update({key: lifetime for key in needed if key[0] == LIFETIME_VALUE})
-        for key in sorted(needed, key=lambda key: key[0] == LTV_CAC):
-            if isinstance(quotient := MEASURES.get(key[0]), Quotient):
-                found[key] = _divide(quotient, found)
+        quotients = [key for key in needed if isinstance(MEASURES.get(key[0]), Quotient)]
+        # those that divide another quotient come after it
+        for key in sorted(quotients, key=lambda key: any(map(parts_of, parts_of(key[0])))):
+            found[key] = _divide(MEASURES[key[0]], found)
         return found
 
     @api.model
@@ -95,25 +96,6 @@ class ClmKpi(models.Model):
             gain = gain * company.clm_gross_margin if gain is not None else None
             figures[number, team] = Figure(kpi_math.ratio(gain, rate), gain, rate)
         return figures
-
-    def _quotient_part(self, part):
-        """:return: the KPI whose records stand behind this one: itself, or the one that it divides"""
-        self.ensure_one()
-        quotient = MEASURES.get(self.measure)
-        if isinstance(quotient, Quotient):
-            code = quotient.denominator if part == "denominator" else quotient.numerator
-        elif self.measure == LIFETIME_VALUE:
-            code = "logo_churn" if part == "denominator" else "arpa"
-        else:
-            return self
-        return self.with_context(active_test=False).search([("measure", "=", code)], limit=1)
-
-
-def _parts_of(code):
-    measure = MEASURES.get(code)
-    if isinstance(measure, Quotient):
-        return measure.numerator, measure.denominator
-    return ("arpa",) if code == LIFETIME_VALUE else ()
 
 
 def _divide(quotient, found):

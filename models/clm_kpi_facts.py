@@ -2,7 +2,6 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..tools import kpi_periods
-from .clm_kpi_measure import FAMILY_MODELS
 
 #: Days after the first purchase in which a second one counts, by family.
 COHORT_DAYS = {"cohorts": 365, "cohorts_90": 90}
@@ -96,10 +95,6 @@ class ClmKpiFacts(models.AbstractModel):
         cheaper way to tell which they are than what their values need gives that.
         """
         return self._facts(family, [period])
-
-    @api.model
-    def _model_of(self, measure):
-        return FAMILY_MODELS[measure.family]
 
     # === COMMON PARTS === #
 

@@ -171,10 +171,30 @@ MEASURES = {
 }
 #: Measured by a method of ``clm.kpi`` from the values of others.
 LIFETIME_VALUE = "ltv"
-LTV_CAC = "ltv_cac"
+
+
+def parts_of(code):
+    """:return: codes of the KPIs whose values one is made of: its numerator and denominator; () for any other"""
+    if code == LIFETIME_VALUE:
+        return "arpa", "logo_churn"
+    measure = MEASURES.get(code)
+    return tuple(measure) if isinstance(measure, Quotient) else ()
+
+
+def source_of(code, part=""):
+    """:return: ``Measure`` whose facts are the records behind a built-in KPI: its own, or that of what it divides
+
+    :param str part: "denominator" for what it divides by
+    """
+    while parts := parts_of(code):
+        code, part = parts[part == "denominator"], ""
+    return MEASURES[code]
+
+
 #: What cannot be added up over companies: medians, and what is made of means.
-NO_TOTAL = frozenset({LIFETIME_VALUE, LTV_CAC}) | {
-    code for code, measure in MEASURES.items() if isinstance(measure, Measure) and measure.value
+NO_TOTAL = frozenset({LIFETIME_VALUE}) | {
+    code for code, measure in MEASURES.items()
+    if LIFETIME_VALUE in parts_of(code) or (isinstance(measure, Measure) and measure.value)
 }
 
 #: What the records behind the facts of a family are.

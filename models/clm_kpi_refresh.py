@@ -4,11 +4,12 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
+from ..const import PERIOD_KINDS
 from ..tools import kpi_math, kpi_periods
 from .clm_kpi_measure import MEASURES, Figure
 
 #: Kinds of periods for which values are kept.
-KINDS = (kpi_periods.WEEK, kpi_periods.MONTH, kpi_periods.QUARTER)
+KINDS = tuple(kind for kind, _label in PERIOD_KINDS)
 #: Periods that are computed by one set of queries.
 BATCH_SIZE = 20
 

@@ -14,8 +14,6 @@ class ClmKpi(models.Model):
 
     _inherit = "clm.kpi"
     _rec_names_search = ["name", "code"]
-    # customer stages, renewal, contracts
-    _order = "section desc, stage_sequence, sequence, id"
 
     section = fields.Selection(group_expand="_group_expand_section")
     latest_status = fields.Selection(search="_search_latest_status")

@@ -36,6 +36,12 @@ class ClmKpi(models.Model):
             kpi.latest_goal = self._format_value(value.goal, kpi.unit, currency) if value.has_goal else False
 
     @api.model
+    def _labels(self, fname):
+        """:return: dict of the values of a selection of KPIs, or of the status of their values -> label"""
+        model = self if fname in self._fields else self.env["clm.kpi.value"]
+        return dict(model._fields[fname]._description_selection(self.env))
+
+    @api.model
     def _format_value(self, value, unit, currency):
         """:return: the value as people read it in their language; "n/a" if it is not known
 

@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..const import KPI_STATUSES, PERIOD_KINDS
@@ -7,7 +6,7 @@ from ..tools import kpi_math, kpi_periods
 from .clm_counted_mixin import PART_KEY
 from .clm_event import PURCHASES_KEY
 from .clm_kpi_facts import PURCHASE_FAMILIES
-from .clm_kpi_measure import MEASURES
+from .clm_kpi_measure import FAMILY_MODELS, MEASURES, source_of
 
 
 class ClmKpiValue(models.Model):
@@ -138,19 +137,12 @@ class ClmKpiValue(models.Model):
         return self._records_action()
 
     def _records_action(self, part=""):
-        """:param str part: ``numerator`` or ``denominator``; empty: all that count
-        :raise UserError: when there are none to open
-        """
+        """:param str part: ``numerator`` or ``denominator``; empty: all that count"""
         kpi = self.kpi_id[:1]
         if kpi.is_custom:
             return self._custom_action(part)
-        source = kpi._quotient_part(part)
-        if source != kpi:
-            if not source:
-                raise UserError(self.env._("This KPI is made of others. Open those instead."))
-            return self._of_kpi(source)._records_action()
-        measure = MEASURES[kpi.measure]
-        model = self.env["clm.kpi.facts"]._model_of(measure)
+        measure = source_of(kpi.measure, part)
+        model = FAMILY_MODELS[measure.family]
         self.env[model].check_access("read")
         context = {"active_test": False, PART_KEY: part}
         if measure.family in PURCHASE_FAMILIES:
@@ -178,20 +170,6 @@ class ClmKpiValue(models.Model):
     def _as_period(self):
         """:return: ``tools.kpi_periods.Period``"""
         return kpi_periods.Period(self.period, self.date_from, self.date_to)
-
-    def _of_kpi(self, kpi):
-        """:return: the values of another KPI of the same periods, companies and teams
-        :raise UserError: when there are none
-        """
-        found = self.browse()
-        for value in self:
-            found |= self.search([
-                ("kpi_id", "=", kpi.id), ("company_id", "=", value.company_id.id), ("period", "=", value.period),
-                ("team_id", "=", value.team_id.id), ("date_from", "=", value.date_from),
-            ])
-        if not found:
-            raise UserError(self.env._("%(kpi)s has no value in this period.", kpi=kpi.name))
-        return found
 
     def _custom_action(self, part):
         kpi = self.kpi_id

@@ -1,8 +1,9 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL, format_date, formatLang
 
-from ..const import KPI_STATUSES
 from ..tools import kpi_math, kpi_periods
 
 
@@ -107,8 +108,7 @@ class DigestDigest(models.Model):
         """
         env = cockpit.env
         kpi = env["clm.kpi"].browse(row["id"])
-        shown = lambda number: kpi._format_value(number, row["unit"], view["currency"])  # noqa: E731
-        statuses = dict(env["clm.kpi.value"]._fields["status"]._description_selection(env)) or dict(KPI_STATUSES)
+        shown = partial(kpi._format_value, unit=row["unit"], currency=view["currency"])
         return {
             "kpi_name": f"clm_kpi_{row['id']}",
             "kpi_fullname": row["name"],
@@ -117,7 +117,7 @@ class DigestDigest(models.Model):
             "kpi_col2": {
                 "value": shown(row["goal"]) if row["goal"] is not None else "–", "col_subtitle": env._("Goal"),
             },
-            "kpi_col3": {"value": statuses[row["status"]], "col_subtitle": env._("Status")},
+            "kpi_col3": {"value": kpi._labels("status")[row["status"]], "col_subtitle": env._("Status")},
         }
 
     @api.model

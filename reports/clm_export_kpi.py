@@ -1,7 +1,6 @@
 from odoo import api, models
 from odoo.tools import format_date
 
-from ..const import KPI_DIRECTIONS, KPI_STATUSES, KPI_UNITS
 from ..models.clm_export import Book, Table
 from ..tools import kpi_periods
 from ..tools.workbook import MAX_TITLE, Column, Sheet
@@ -13,20 +12,6 @@ LENGTHS = {kpi_periods.WEEK: 104, kpi_periods.MONTH: 24, kpi_periods.QUARTER: 8}
 #: Columns of a sheet that its charts draw.
 PERIOD, VALUE, GOAL = 1, 4, 7
 CELL_KINDS = {"count": INTEGER, "money": MONEY, "ratio": PERCENT}
-
-
-class ClmCockpit(models.AbstractModel):
-    _inherit = "clm.cockpit"
-
-    @api.model
-    def _trend_periods(self, view):
-        """A view may ask for more periods than the page shows."""
-        if not view.get("length"):
-            return super()._trend_periods(view)
-        year_start = self.env["clm.kpi"]._year_start(view["main"])
-        return [
-            kpi_periods.shift(view["period"], -back, year_start) for back in range(view["length"] - 1, -1, -1)
-        ]
 
 
 class ClmExport(models.AbstractModel):
@@ -87,12 +72,8 @@ class ClmExport(models.AbstractModel):
     # === SHEETS === #
 
     @api.model
-    def _kpi_labels(self, model, fname, known):
-        return {**dict(known), **dict(self.env[model]._fields[fname]._description_selection(self.env))}
-
-    @api.model
     def _kpi_scorecard_sheet(self, title, view, sections, notes):
-        _, statuses = self.env._, self._kpi_labels("clm.kpi.value", "status", KPI_STATUSES)
+        _, statuses = self.env._, self.env["clm.kpi"]._labels("status")
         cell = self._kpi_cells(view)
         columns = [
             Column(_("Part"), width=16), Column(_("KPI"), width=34), Column(_("Value"), NUMBER, 15),
@@ -135,8 +116,8 @@ class ClmExport(models.AbstractModel):
     @api.model
     def _kpi_history(self, view, kpi, by_day):
         """:return: list of rows of a KPI, oldest period first; numbers of several companies as in the cockpit"""
-        statuses = self._kpi_labels("clm.kpi.value", "status", KPI_STATUSES)
-        unit = self._kpi_labels("clm.kpi", "unit", KPI_UNITS)[kpi.unit]
+        statuses = self.env["clm.kpi"]._labels("status")
+        unit = self.env["clm.kpi"]._labels("unit")[kpi.unit]
         cell, cockpit, rows = self._kpi_cells(view), self.env["clm.cockpit"], []
         for period in cockpit._trend_periods(view):
             numbers = cockpit._combine(view, kpi, period, by_day.get(period.start, ()))
@@ -170,8 +151,8 @@ class ClmExport(models.AbstractModel):
     @api.model
     def _kpi_definitions_sheet(self, title, sections, notes):
         _ = self.env._
-        units = self._kpi_labels("clm.kpi", "unit", KPI_UNITS)
-        directions = self._kpi_labels("clm.kpi", "direction", KPI_DIRECTIONS)
+        units = self.env["clm.kpi"]._labels("unit")
+        directions = self.env["clm.kpi"]._labels("direction")
         columns = [
             Column(_("Part"), width=16), Column(_("KPI"), width=34), Column(_("Code"), width=24),
             Column(_("Formula"), width=70), Column(_("Variant"), width=36), Column(_("Data from"), width=28),

@@ -46,9 +46,9 @@ class TestCockpitCustomers(CockpitCase):
                 with self.subTest(variant=variant["key"], stage=stage["name"]):
                     opened = self._opened("funnel", {"stage": stage["id"], "variant": variant["key"]}, self.viewer)
                     self.assertEqual(len(opened), stage["count"])
-        first, *others = funnel["stages"]
+        first, *others = funnel["variants"][0]["stages"]
         self.assertEqual((first["id"], first["count"], first["cumulative"]), (self.awareness.id, 4, 1.0))
-        for before, stage in zip(funnel["stages"], others, strict=False):
+        for before, stage in zip(funnel["variants"][0]["stages"], others, strict=False):
             self.assertEqual(before["rate"], stage["count"] / before["count"] if before["count"] else None)
             self.assertEqual(stage["cumulative"], stage["count"] / 4)
         anywhere = {stage["id"]: stage["count"] for stage in funnel["variants"][1]["stages"]}
@@ -59,9 +59,9 @@ class TestCockpitCustomers(CockpitCase):
         self._create_customer("Of the team", 40, user_id=self.user.id)
         self._create_customer("Of nobody", 40)
         self._draw()
-        self.assertEqual(self._now()["funnel"]["stages"][0]["count"], 2)
+        self.assertEqual(self._now()["funnel"]["variants"][0]["stages"][0]["count"], 2)
         funnel = self._now(team_id=self.team.id)["funnel"]
-        self.assertEqual(funnel["stages"][0]["count"], 1)
+        self.assertEqual(funnel["variants"][0]["stages"][0]["count"], 1)
         self.assertEqual(
             self._opened("funnel", self.awareness.id, team_id=self.team.id).mapped("name"), ["Of the team"])
         self.assertIsNone(self._now(team_id=self.other_team.id)["funnel"])
@@ -145,7 +145,7 @@ class TestCockpitCustomers(CockpitCase):
         self._draw()
         self.env["clm.kpi.snapshot"]._refresh(other)
         both = self.company | other
-        self.assertEqual(self._now(companies=both)["funnel"]["stages"][0]["count"], 2)
+        self.assertEqual(self._now(companies=both)["funnel"]["variants"][0]["stages"][0]["count"], 2)
         action = self._action("funnel", self.awareness.id, on=None, companies=both)
         self.assertEqual(len(self._counted(action, self.maker, both)), 2)
 

@@ -77,7 +77,7 @@ class TestKpiDemo(DemoCase):
         self.assertFalse(self.env["clm.kpi"].search([("to_fill", "=", True)]))
 
     def test_funnel_leads_through_all_stages(self):
-        counts = [stage["count"] for stage in self.payload["funnel"]["stages"]]
+        counts = [stage["count"] for stage in self.payload["funnel"]["variants"][0]["stages"]]
         self.assertEqual(len(counts), 5)
         self.assertEqual(counts, sorted(counts, reverse=True))
         self.assertGreater(counts[0], 40)

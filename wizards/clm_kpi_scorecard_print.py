@@ -1,9 +1,9 @@
 from collections import Counter
+from functools import partial
 
 from odoo import api, models
 from odoo.tools import format_date, format_datetime, formatLang
 
-from ..const import KPI_DIRECTIONS, KPI_STATUSES, KPI_UNITS
 from ..tools import kpi_math
 from ..tools.trend_line import draw_trend
 
@@ -53,7 +53,7 @@ class ClmKpiScorecard(models.TransientModel):
     def _print_counts(self, rows):
         """:return: list of dicts: how many KPIs have each status; n/a only if there are any"""
         counts = Counter(row["status"] for row in rows)
-        labels = self._labels("status", KPI_STATUSES)
+        labels = self.env["clm.kpi"]._labels("status")
         return [
             {"status": status, "label": labels[status], "count": counts[status]}
             for status in ORDER if counts[status] or status != kpi_math.NA
@@ -61,14 +61,14 @@ class ClmKpiScorecard(models.TransientModel):
 
     def _print_row(self, view, section, kpi):
         """:param dict kpi: as the cockpit shows it"""
-        shown = lambda value: self.env["clm.kpi"]._format_value(value, kpi["unit"], view["currency"])  # noqa: E731
+        shown = partial(self.env["clm.kpi"]._format_value, unit=kpi["unit"], currency=view["currency"])
         trend = kpi["trend"]
         return {
             "section": section["name"], "name": kpi["name"], "owner": kpi["owner"],
             "value": shown(kpi["value"]),
             "goal": shown(kpi["goal"]) if kpi["goal"] is not None else "",
             "attainment": self._percent(kpi["attainment"], digits=0),
-            "status": kpi["status"], "status_label": self._labels("status", KPI_STATUSES)[kpi["status"]],
+            "status": kpi["status"], "status_label": self.env["clm.kpi"]._labels("status")[kpi["status"]],
             "interval": self._print_interval(kpi, shown),
             "change": self._percent(kpi["change"], sign=True),
             "trend": draw_trend(
@@ -76,20 +76,14 @@ class ClmKpiScorecard(models.TransientModel):
             ),
             "trend_text": f"{trend[0]['label']} – {trend[-1]['label']}" if trend else "",
             "formula": kpi["formula"], "source": kpi["source"], "variant": kpi["variant"],
-            "unit": self._labels("unit", KPI_UNITS)[kpi["unit"]],
-            "direction": self._labels("direction", KPI_DIRECTIONS)[kpi["direction"]],
+            "unit": self.env["clm.kpi"]._labels("unit")[kpi["unit"]],
+            "direction": self.env["clm.kpi"]._labels("direction")[kpi["direction"]],
         }
 
     def _print_interval(self, kpi, shown):
         if kpi["status"] != kpi_math.FEW or kpi["low"] is None:
             return ""
         return self.env._("between %(low)s and %(high)s", low=shown(kpi["low"]), high=shown(kpi["high"]))
-
-    @api.model
-    def _labels(self, fname, known):
-        """:return: dict of the values of a selection of KPIs -> label in the language of the user"""
-        model = "clm.kpi.value" if fname == "status" else "clm.kpi"
-        return {**dict(known), **dict(self.env[model]._fields[fname]._description_selection(self.env))}
 
     @api.model
     def _percent(self, ratio, digits=1, sign=False):

@@ -82,7 +82,6 @@ export function makePayload(vals = {}) {
         computed_at: "2025-03-10 02:00:00",
         progress: null,
         can_refresh: true,
-        can_configure: true,
         sections: [
             { key: "first", name: "First stages", kpis: KPIS.slice(0, 4) },
             { key: "second", name: "Later stages", kpis: KPIS.slice(4) },
