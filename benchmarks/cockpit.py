@@ -72,7 +72,7 @@ def history(env):
     env.cr.execute(SQL("DELETE FROM clm_kpi_value WHERE company_id = %s", company.id))
     env["res.company"]._lifecycle_companies().clm_kpi_quarters = 99  # the others have nothing to tell
     company.clm_kpi_quarters = 0
-    env["clm.kpi"].search([]).to_fill = False  # all of them are computed below
+    env["clm.kpi"].search([]).write({"fill_from": False, "fill_until": False})  # all of them are computed below
     env.flush_all()
     env.cr.commit()
     tidy(env, "clm_kpi_value")

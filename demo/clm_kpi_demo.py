@@ -58,7 +58,7 @@ class ClmDemo(models.AbstractModel):
             kpis._fill_quarter(company, back)
         company.clm_kpi_quarters = HISTORY_QUARTERS + 1
         kpis._refresh_now(company)
-        kpis.to_fill = False
+        kpis.write({"fill_from": False, "fill_until": False})
         self.env["clm.kpi.target"]._alert(company)
 
     # === CUSTOMERS === #

@@ -81,6 +81,9 @@ from . import clm_cohort
 from . import clm_kpi_snapshot
 from . import clm_kpi_alert
 from . import clm_kpi_facts
+from . import clm_kpi_facts_customer
+from . import clm_kpi_facts_purchase
+from . import clm_kpi_facts_loyalty
 from . import clm_kpi_facts_contract
 from . import clm_kpi_builtin
 from . import clm_kpi_custom
@@ -88,7 +91,6 @@ from . import clm_kpi_refresh
 from . import clm_kpi_history
 from . import clm_cockpit
 from . import clm_cockpit_parts
-from . import clm_kpi_fill
 from . import clm_kpi_screen
 from . import clm_kpi_scorecard_mixin
 from . import clm_customer_value

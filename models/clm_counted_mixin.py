@@ -3,8 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from .clm_kpi_facts import PURCHASE_FAMILIES
-from .clm_kpi_measure import FAMILY_MODELS, parts_of, source_of
+from .clm_kpi_measure import FAMILY_MODELS, PURCHASE_FAMILIES, parts_of, source_of
 
 #: Context key: "numerator" shows only what the numerator of a rate counts.
 PART_KEY = "clm_kpi_part"

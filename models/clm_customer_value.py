@@ -1,10 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..tools.kinds import PURCHASE_KINDS
 from ..tools.transitions import BINDING, CANCELLED
 
-#: What counts as a purchase: credit notes do not.
-PURCHASE_KINDS = ("order", "invoice")
 #: Columns that are computed, in the order of :meth:`ClmCustomerValue._select`.
 COLUMNS = (
     "first_purchase", "last_purchase", "purchases", "purchases_year", "ordered", "ordered_year", "contract_revenue",

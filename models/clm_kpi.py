@@ -82,8 +82,8 @@ class ClmKpi(models.Model):
     error = fields.Char(
         "Problem", readonly=True, copy=False, help="Why it could not be computed the last time.",
     )
-    to_fill = fields.Boolean(readonly=True, copy=False, help="Its history is still to be computed.")
-    fill_done = fields.Integer(readonly=True, copy=False, help="Quarters of its history that are computed already.")
+    fill_from = fields.Date("History Wanted From", readonly=True, copy=False)
+    fill_until = fields.Date("History Wanted To", readonly=True, copy=False, help="Later days are computed already.")
     target_ids = fields.One2many("clm.kpi.target", "kpi_id", "Goals")
     value_ids = fields.One2many("clm.kpi.value", "kpi_id", "Values", readonly=True)
 
@@ -256,13 +256,6 @@ class ClmKpi(models.Model):
             vals["name"] = self.env._("%(name)s (copy)", name=kpi.name)
             vals["measure"] = kpi.measure
         return vals_list
-
-    def _fill_soon(self):
-        """Let the cron compute the history."""
-        self.sudo().write({"to_fill": True, "fill_done": 0})  # sudo: a note for the cron
-        cron = self.env.ref("clm.ir_cron_kpi", raise_if_not_found=False)
-        if cron:
-            cron._trigger()
 
     def action_fill(self):
         """Compute the history anew."""

@@ -1,3 +1,5 @@
+from functools import partial
+
 from markupsafe import Markup
 
 from odoo import api, fields, models
@@ -24,20 +26,32 @@ class ClmKpiTarget(models.Model):
         readonly=True, copy=False, help="The first day of the period that somebody was told about.",
     )
     status = fields.Selection(
-        KPI_STATUSES, compute="_compute_status", help="Of the period that runs, or ended last.",
+        KPI_STATUSES, compute="_compute_latest", help="Of the period that runs, or ended last.",
     )
+    latest = fields.Char("Latest Value", compute="_compute_latest", help="Of the period that runs, or ended last.")
 
-    def _compute_status(self):
+    @api.depends("kpi_id", "value")
+    @api.depends_context("lang")
+    def _compute_latest(self):
+        values = self._latest_values()
         for target in self:
-            target.status = target._latest_value().status or "na"
+            value = values[target]
+            target.latest = value.display_value
+            target.status = value.status or kpi_math.NA
 
-    def _latest_value(self):
-        """:return: the value of the running or the last period that says something about the goal"""
-        values = self.env["clm.kpi.value"].search(
-            [("target_id", "=", self.id), ("date_from", "<=", self.company_id._lifecycle_today())],
-            order="date_from desc", limit=2,
-        )
-        return values.filtered(lambda value: value.status in (kpi_math.ON, kpi_math.OFF))[:1] or values[:1]
+    def _latest_values(self):
+        """The values of the running or the last period that say something about the goals, in one query.
+
+        :return: dict of goal -> ``clm.kpi.value``, none if there is none
+        """
+        values = self.env["clm.kpi.value"].search([("target_id", "in", self.ids)], order="date_from desc")
+        by_target, latest = values.grouped("target_id"), {}
+        for target in self:
+            today = target.company_id._lifecycle_today() if target.company_id else fields.Date.today()
+            begun = by_target.get(target._origin, values.browse()).filtered(lambda v, day=today: v.date_from <= day)[:2]
+            said = begun.filtered(lambda v: v.status in (kpi_math.ON, kpi_math.OFF))
+            latest[target] = (said[:1] or begun[:1]).with_prefetch(values._ids)
+        return latest
 
     @api.model
     def _alert(self, company):
@@ -48,12 +62,13 @@ class ClmKpiTarget(models.Model):
         current = targets.filtered(
             lambda target: target.date_from <= today <= fields.Date.add(target.date_to, days=7))
         (targets - current)._close_alerts(self.env._("The goal is over."))
-        for target in current:
-            value = target._latest_value()
+        for target, value in current._latest_values().items():
             if value.status == kpi_math.OFF:
                 target._open_alert(value)
             elif value.status == kpi_math.ON:
-                target._close_alerts(target._alert_text(self.env._("Back on track: %(kpi)s is %(value)s."), value))
+                target._close_alerts(self.env._(
+                    "Back on track: %(kpi)s is %(value)s.", kpi=target.kpi_id.name, value=value.display_value,
+                ))
 
     def _open_alert(self, value):
         users = self.user_id | self.kpi_id.user_id  # the first one who is still there
@@ -62,7 +77,7 @@ class ClmKpiTarget(models.Model):
             self._close_alerts(self.env._("Nobody answers for this goal any more."))
             return
         target = self.with_context(lang=user.lang)
-        summary = target._alert_text(target.env._("%(kpi)s misses its goal"), value)
+        summary = target.env._("%(kpi)s misses its goal", kpi=target.kpi_id.name)
         note = target._alert_note(value)
         if self.alert_activity_id.active:
             self.alert_activity_id.with_context(mail_activity_quick_update=True).write(
@@ -87,16 +102,10 @@ class ClmKpiTarget(models.Model):
             activities.with_context(mail_activity_quick_update=True).action_feedback(feedback=feedback)
         targets.write({"alert_activity_id": False, "alert_from": False})
 
-    def _alert_text(self, text, value):
-        return text % {"kpi": self.kpi_id.name, "value": value.display_value}
-
     def _alert_note(self, value):
         """:return: HTML: value, goal, and how it went lately"""
-        kpi, currency = self.kpi_id, self.company_id.currency_id
-
-        def shown(number):
-            return self.env["clm.kpi"]._format_value(number, kpi.unit, currency)
-
+        kpi = self.kpi_id
+        shown = partial(kpi._format_value, unit=kpi.unit, currency=self.company_id.currency_id)
         trend = self.env["clm.kpi.value"].search([
             ("kpi_id", "=", kpi.id), ("company_id", "=", self.company_id.id), ("team_id", "=", self.team_id.id),
             ("period", "=", self.period), ("date_from", "<=", value.date_from),

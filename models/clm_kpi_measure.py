@@ -220,3 +220,5 @@ FAMILY_MODELS = {
     "obligations": "clm.obligation",
     "installments": "clm.installment",
 }
+#: Families whose facts are the purchases of the timeline.
+PURCHASE_FAMILIES = ("purchases", "year_purchases")

@@ -108,41 +108,39 @@ class ClmKpi(models.Model):
             ("kpi_id", "in", self.ids), ("company_id", "=", company.id),
         ])
         created, touched = [], Value.browse()
-        for kpi in self:
-            found = figures.get(kpi, {})
-            if kpi.error:
-                continue  # what is known stays
-            teams = {
-                False,
-                *(team for _number, team in found),
-                *(team for of_kpi, _kind, _day, team in stored if of_kpi == kpi),
-                *(target.team_id.id for target in targets if target.kpi_id == kpi),
-            }
-            for number, period in enumerate(periods):
-                for team in teams:
-                    value = stored.get((kpi, period.kind, period.start, team))
-                    figure = found.get((number, team))
-                    if figure is None:
-                        if value is None and not (team and kpi._has_target(targets, team)) and team:
-                            continue
-                        figure = kpi._empty_figure()
-                    vals = kpi._value_vals(figure, period, today)
-                    if value is None:
-                        created.append({
-                            **vals, "kpi_id": kpi.id, "company_id": company.id, "team_id": team, "period": period.kind,
-                            "date_from": period.start, "date_to": period.end, "computed_at": now,
-                        })
-                        continue
-                    if not _same(value, vals):
-                        if not value.is_open:
-                            created.append(value._restated(now) | vals | {"computed_at": now})
-                            continue
-                        value.write({**vals, "computed_at": now})
-                    elif value.is_open != vals["is_open"]:
-                        value.write({"is_open": vals["is_open"], "computed_at": now})
+        for kpi in self.filtered(lambda kpi: not kpi.error):  # of those with a problem, what is known stays
+            for period, team, figure in kpi._wanted(periods, figures.get(kpi, {}), stored, targets):
+                vals = kpi._value_vals(figure, period, today)
+                value = stored.get((kpi, period.kind, period.start, team))
+                if value and (value.is_open or value._equals(vals)):
+                    value._update(vals, now)
                     touched |= value
+                    continue
+                same = value._restated(now) if value else {
+                    "kpi_id": kpi.id, "company_id": company.id, "team_id": team, "period": period.kind,
+                    "date_from": period.start, "date_to": period.end,
+                }
+                created.append({**same, **vals, "computed_at": now})
         Value.flush_model()
         (touched | self._create_values(created))._compare(targets)
+
+    def _wanted(self, periods, found, stored, targets):
+        """The values that there should be: of the company, and of each team that has facts, a value or a goal.
+
+        :param found: dict of (number of the period, team) -> ``Figure``
+        :param stored: dict of (KPI, kind, first day, team) -> ``clm.kpi.value``
+        :param targets: goals of the company
+        :return: iterator of triples: ``Period``, id of the team or False, ``Figure``
+        """
+        self.ensure_one()
+        with_goal = {target.team_id.id for target in targets if target.kpi_id == self}
+        with_value = {team for kpi, _kind, _day, team in stored if kpi == self}
+        for number, period in enumerate(periods):
+            for team in {False, *with_goal, *with_value, *(team for _number, team in found)}:
+                figure = found.get((number, team))
+                known = (self, period.kind, period.start, team) in stored
+                if figure or known or not team or team in with_goal:
+                    yield period, team, figure or self._empty_figure()
 
     @api.model
     def _create_values(self, vals_list):
@@ -152,9 +150,6 @@ class ClmKpi(models.Model):
                 return self.env["clm.kpi.value"].sudo().create(vals_list)
         except UniqueViolation as error:
             raise SerializationFailure("These KPIs were computed by somebody else at the same time") from error
-
-    def _has_target(self, targets, team_id):
-        return any(target.kpi_id == self and target.team_id.id == team_id for target in targets)
 
     def _empty_figure(self):
         """:return: ``Figure`` of a team or company without facts"""
@@ -182,13 +177,3 @@ class ClmKpi(models.Model):
             "variant": self.variant or False,
             "is_open": period.end >= today,
         }
-
-
-def _same(value, vals):
-    for name in ("is_known", "has_interval"):
-        if value[name] != vals[name]:
-            return False
-    return all(
-        abs(value[name] - vals[name]) <= 1e-6 * max(1.0, abs(vals[name]))
-        for name in ("value", "numerator", "denominator", "low", "high")
-    )

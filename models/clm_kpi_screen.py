@@ -68,8 +68,7 @@ class ClmKpiTarget(models.Model):
     # a mean of percents and money says nothing
     value = fields.Float(aggregator=None)
     section = fields.Selection(related="kpi_id.section")
-    latest = fields.Char("Latest Value", compute="_compute_latest", help="Of the period that runs, or ended last.")
-    status = fields.Selection(compute="_compute_latest", search="_search_status")
+    status = fields.Selection(search="_search_status")
 
     @api.constrains("value", "kpi_id")
     def _check_value(self):
@@ -81,20 +80,6 @@ class ClmKpiTarget(models.Model):
                     kpi=target.kpi_id.name,
                     shown=self.env["clm.kpi"]._format_value(target.value, "ratio", target.currency_id),
                 ))
-
-    @api.depends("kpi_id", "value")
-    @api.depends_context("lang")
-    def _compute_latest(self):
-        """In one query for a whole list, by the rule of :meth:`_latest_value`."""
-        values = self.env["clm.kpi.value"].search([("target_id", "in", self.ids)], order="date_from desc")
-        by_target = values.grouped("target_id")
-        for target in self:
-            today = target.company_id._lifecycle_today() if target.company_id else fields.Date.today()
-            begun = by_target.get(target._origin, values.browse()).filtered(lambda v, day=today: v.date_from <= day)[:2]
-            value = begun.filtered(lambda v: v.status in (kpi_math.ON, kpi_math.OFF))[:1] or begun[:1]
-            value = value.with_prefetch(values._ids)
-            target.latest = value.display_value
-            target.status = value.status or kpi_math.NA
 
     def _search_status(self, operator, value):
         if operator != "in":

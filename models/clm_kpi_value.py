@@ -5,8 +5,10 @@ from ..const import KPI_STATUSES, PERIOD_KINDS
 from ..tools import kpi_math, kpi_periods
 from .clm_counted_mixin import PART_KEY
 from .clm_event import PURCHASES_KEY
-from .clm_kpi_facts import PURCHASE_FAMILIES
-from .clm_kpi_measure import FAMILY_MODELS, MEASURES, source_of
+from .clm_kpi_measure import FAMILY_MODELS, MEASURES, PURCHASE_FAMILIES, source_of
+
+#: Numbers are stored with six digits.
+PRECISION = 1e-6
 
 
 class ClmKpiValue(models.Model):
@@ -78,6 +80,20 @@ class ClmKpiValue(models.Model):
     def _compute_display_name(self):
         for value in self:
             value.display_name = f"{value.kpi_id.name}: {value.period_label}"
+
+    def _equals(self, vals):
+        """:return: whether these are the numbers that are stored, but for what rounding does"""
+        return all(self[name] == vals[name] for name in ("is_known", "has_interval")) and all(
+            abs(self[name] - vals[name]) <= PRECISION * max(1.0, abs(vals[name]))
+            for name in ("value", "numerator", "denominator", "low", "high")
+        )
+
+    def _update(self, vals, now):
+        """Write what differs, if anything does."""
+        if not self._equals(vals):
+            self.write({**vals, "computed_at": now})
+        elif self.is_open != vals["is_open"]:
+            self.write({"is_open": vals["is_open"], "computed_at": now})
 
     def _restated(self, now):
         """Supersede a value that was published.

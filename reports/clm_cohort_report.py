@@ -1,8 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-# what counts as a purchase: credit notes do not
-PURCHASE_KINDS = ("order", "invoice")
+from ..tools.kinds import PURCHASE_KINDS
 
 
 class ClmCohortReport(models.Model):

@@ -36,7 +36,7 @@ class KpiBuilders:
         cls.env.cr.execute(SQL("DELETE FROM clm_kpi_target"))
         cls.env.cr.execute(SQL("DELETE FROM clm_kpi_value"))
         cls.env.cr.execute(SQL("DELETE FROM clm_kpi_snapshot"))
-        cls.env.cr.execute(SQL("UPDATE clm_kpi SET active = FALSE, to_fill = FALSE"))
+        cls.env.cr.execute(SQL("UPDATE clm_kpi SET active = FALSE, fill_from = NULL, fill_until = NULL"))
         cls.env.invalidate_all()
         cls.kpis, cls.targets = cls.env["clm.kpi"], cls.env["clm.kpi.target"]
         cls.values, cls.leads = cls.env["clm.kpi.value"], cls.env["crm.lead"]

@@ -339,7 +339,7 @@ class TestKpiCustomChecks(KpiCase):
                 copy = kpi.with_user(self.maker).copy({"stage_id": self.conversion.id})
                 self.assertEqual((copy.measure, copy.part_domain), (kpi.measure, kpi.part_domain))
                 self.assertNotEqual(copy.code, kpi.code)
-                self.assertTrue(copy.to_fill)
+                self.assertTrue(copy.fill_until)
 
     def test_kpis_of_one_name_get_codes_of_their_own(self):
         codes = (self._create_kpi() | self._create_kpi() | self.kpis.with_user(self.maker).create(

@@ -46,7 +46,9 @@ class TestKpiDemo(DemoCase):
         super().setUpClass()
         for table in ("clm_kpi_target", "clm_kpi_value", "clm_kpi_snapshot", "clm_spend"):
             cls.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
-        cls.env.cr.execute(SQL("UPDATE clm_kpi SET user_id = NULL, to_fill = TRUE"))
+        cls.env.cr.execute(SQL(
+            "UPDATE clm_kpi SET user_id = NULL, fill_from = '2020-01-01', fill_until = '2020-02-01'",
+        ))
         cls.env.cr.execute(SQL("UPDATE res_company SET clm_kpi_quarters = 0"))
         cls.env.invalidate_all()
         cls.day = date(2027, 9, 3)
@@ -74,7 +76,7 @@ class TestKpiDemo(DemoCase):
         self.assertTrue(all(self._months("new_leads")[-24:].mapped("value")))
         self.assertIsNone(self.payload["progress"])
         self.assertTrue(self.payload["computed_at"])
-        self.assertFalse(self.env["clm.kpi"].search([("to_fill", "=", True)]))
+        self.assertFalse(self.env["clm.kpi"].search([("fill_until", "!=", False)]))
 
     def test_funnel_leads_through_all_stages(self):
         counts = [stage["count"] for stage in self.payload["funnel"]["variants"][0]["stages"]]

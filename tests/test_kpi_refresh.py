@@ -233,21 +233,31 @@ class TestKpiHistory(RefreshCase):
             cls.company.id,
         ))
         cls.env.cr.execute(SQL("DELETE FROM clm_queue"))
-        cls.env.cr.execute(SQL("UPDATE clm_kpi SET to_fill = FALSE"))
+        cls.env.cr.execute(SQL("UPDATE clm_kpi SET fill_from = NULL, fill_until = NULL"))
         cls.env.invalidate_all()
         cls.companies = cls.env["res.company"]._lifecycle_companies()
 
     def setUp(self):
         super().setUp()
         self._set_quarters(2)
-        self.filled = []
-        fill_quarter = type(self.kpis)._fill_quarter
+        self.filled, self.blocks = [], []
+        fill_quarter, fill_block = type(self.kpis)._fill_quarter, type(self.kpis)._fill_block
 
-        def watched(kpis, company, back):
+        def quarter_watched(kpis, company, back):
             self.filled.append((company, back, len(kpis)))
             return fill_quarter(kpis, company, back)
 
-        self.patch(self.env.registry["clm.kpi"], "_fill_quarter", watched)
+        def block_watched(kpis, first, start, end):
+            self.blocks.append((kpis, end))
+            return fill_block(kpis, first, start, end)
+
+        self.patch(self.env.registry["clm.kpi"], "_fill_quarter", quarter_watched)
+        self.patch(self.env.registry["clm.kpi"], "_fill_block", block_watched)
+
+    def _create_kpi(self, on="2026-03-15", **vals):
+        """Create a KPI on the day of the tests: that is how far its history goes."""
+        with self.at(on):
+            return super()._create_kpi(**vals)
 
     def _set_quarters(self, number):
         patcher = patch(f"{clm_kpi_history.__name__}.HISTORY_QUARTERS", number)
@@ -276,7 +286,7 @@ class TestKpiHistory(RefreshCase):
     def _create_old_kpi(self, **vals):
         """Create a KPI whose history is there already, as far as the companies' is."""
         kpi = self._create_kpi(**vals)
-        kpi.to_fill = False
+        kpi.write({"fill_from": False, "fill_until": False})
         return kpi
 
     def test_history_of_two_years_is_computed_after_the_installation(self):
@@ -317,11 +327,11 @@ class TestKpiHistory(RefreshCase):
         self._fill()
         self.filled.clear()
         new = self._create_kpi(name="New", company_id=self.company.id)
-        self.assertTrue(new.to_fill)
+        self.assertTrue(new.fill_until)
         self._fill()
-        self.assertFalse(new.to_fill)
+        self.assertFalse(new.fill_until)
         self.assertEqual(self._months(new), MONTHS)
-        self.assertEqual({kpis for _company, _back, kpis in self.filled}, {1})
+        self.assertEqual(({kpis for kpis, _end in self.blocks}, self.filled), ({new}, []))
 
     def test_kpi_made_while_the_history_is_computed_gets_all_of_it(self):
         self._create_old_kpi(name="Old")
@@ -333,20 +343,22 @@ class TestKpiHistory(RefreshCase):
         for company in (self.company, self.main):
             with self.subTest(company=company.name):
                 self.assertEqual(self._months(new, company), MONTHS)
-        self.assertFalse(new.to_fill)
+        self.assertFalse(new.fill_until)
 
     def test_history_of_a_new_kpi_goes_on_where_it_was_interrupted(self):
         self._fill()
         new = self._create_kpi(name="New", company_id=self.company.id)
         self._stop_after(1)
         self._fill()
-        self.assertTrue(new.to_fill)
-        self.filled.clear()
+        self.assertTrue(new.fill_until)
+        done, = self.blocks
+        self.blocks.clear()
         self._stop_after(100)
         self._fill()
-        self.assertNotIn((self.company, 0, 1), self.filled)
+        self.assertTrue(self.blocks)
+        self.assertNotIn(done, self.blocks)
         self.assertEqual(self._months(new), MONTHS)
-        self.assertFalse(new.to_fill)
+        self.assertFalse(new.fill_until)
 
     def test_kpi_out_of_the_archive_gets_its_history(self):
         self._fill()
@@ -354,8 +366,9 @@ class TestKpiHistory(RefreshCase):
         self._create_lead("2025-08-05")
         self._fill()
         self.assertFalse(self._rows(kpi))
-        kpi.with_user(self.maker).active = True
-        self.assertTrue(kpi.to_fill)
+        with self.at("2026-03-15"):
+            kpi.with_user(self.maker).active = True
+        self.assertTrue(kpi.fill_until)
         self._fill()
         self.assertEqual(self._number(kpi, "2025-08-01"), 1)
 
@@ -363,7 +376,8 @@ class TestKpiHistory(RefreshCase):
         kpi = self._create_old_kpi()
         self._create_lead("2025-08-05")
         self._fill()
-        kpi.with_user(self.maker).domain = "[('priority', '=', '3')]"
+        with self.at("2026-03-15"):
+            kpi.with_user(self.maker).domain = "[('priority', '=', '3')]"
         self._fill()
         self.assertEqual(self._number(kpi, "2025-08-01"), 0)
         old = self._rows(kpi, superseded=True, period="month")
@@ -372,7 +386,7 @@ class TestKpiHistory(RefreshCase):
     def test_changed_name_computes_nothing(self):
         kpi = self._create_old_kpi()
         kpi.with_user(self.maker).name = "Other"
-        self.assertFalse(kpi.to_fill)
+        self.assertFalse(kpi.fill_until)
 
     def test_company_added_later_gets_its_history_and_others_are_left_alone(self):
         kpi = self._create_old_kpi()

@@ -207,7 +207,7 @@ class TestFill(KpiCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.kpi = cls._create_kpi()
-        cls.kpi.to_fill = False
+        cls.kpi.write({"fill_from": False, "fill_until": False})
         cls.company.clm_kpi_quarters = 9
         for day in ("2022-02-10", "2026-03-10", "2026-05-10"):
             cls._create_lead(day)

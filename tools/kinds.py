@@ -20,10 +20,12 @@ KINDS = (
 )
 KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
 
+#: What is a purchase; a refund gives money back.
+PURCHASE_KINDS = ("order", "invoice")
 #: Names that only conditions use. ``any`` stands for everything but ``contact``.
 GROUPS = {
     "enquiry": frozenset({"lead", "opportunity", "quotation"}),
-    "purchase": frozenset({"order", "invoice"}),
+    "purchase": frozenset(PURCHASE_KINDS),
 }
 ANY = "any"
 
