@@ -1,15 +1,12 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import format_date
 
 from ..const import MRR_KINDS
 from ..tools import kpi_periods
-from ..tools.transitions import ACTIVE, SIGNED
 
-#: Rows of the lists, and days ahead in which a customer who lapses is at risk.
+#: Rows of the lists.
 LIST_LENGTH = 6
-LAPSE_DAYS = 30
 COHORTS_SHOWN = 12
 MAX_AGE = 999
 #: Changes of the waterfall that are shown also where nothing happened.
@@ -256,63 +253,6 @@ class ClmCockpit(models.AbstractModel):
         record = self.env[model].browse(self._parse_id(record_id)).exists()
         record.check_access("read")
         return record._get_records_action()
-
-    @api.model
-    def _risk_domains(self, view):
-        """:return: pair of domains: contracts in force at high risk; customers about to lapse"""
-        contracts = Domain([
-            ("state", "in", (SIGNED, ACTIVE)), ("risk_band", "=", "high"), ("direction", "=", "customer"),
-            ("amends_id", "=", False),
-        ]) & self._contract_scope(view)
-        now = fields.Datetime.now()
-        customers = Domain([
-            ("lifecycle_cycle", ">", 0), ("lifecycle_stage_id.is_customer", "=", True),
-            ("lifecycle_next_check", ">=", now),
-            ("lifecycle_next_check", "<", fields.Datetime.add(now, days=LAPSE_DAYS)),
-            ("lifecycle_contract_ids", "not any", [("state", "in", (SIGNED, ACTIVE))]),
-        ]) & self._customer_scope(view)
-        return contracts, customers
-
-    @api.model
-    def _prepare_risks(self, view):
-        """Customers at risk: those with a contract at high risk by what it is worth, then those about to lapse."""
-        risky, lapsing = self._risk_domains(view)
-        Contract, Partner = self.env["clm.contract"], self.env["res.partner"]
-        worth = {}
-        for partner, company, count, value in Contract._read_group(
-            risky, ["commercial_partner_id", "company_id"], ["__count", "company_tcv:sum"],
-        ):
-            known = worth.setdefault(partner, [0.0, 0])
-            known[0] += self._convert(view, company, value, view["today"])
-            known[1] += count
-        dearest = sorted(worth.items(), key=lambda item: -item[1][0])[:LIST_LENGTH]
-        shown = Partner.union(*(partner for partner, _known in dearest))
-        rows = [
-            {
-                # the names of those that are shown are read, not of all
-                "id": partner.id, "name": partner.with_prefetch(shown.ids).display_name, "value": value,
-                "reason": self.env._("%(count)s contracts at high risk", count=count) if count > 1
-                else self.env._("Contract at high risk"),
-            }
-            for partner, (value, count) in dearest
-        ]
-        room = LIST_LENGTH - len(rows)
-        lapsing_first = Partner.search(lapsing, order="lifecycle_next_check", limit=room) if room else Partner
-        for partner in lapsing_first:
-            day = fields.Datetime.context_timestamp(self, partner.lifecycle_next_check).date()
-            rows.append({
-                "id": partner.id, "name": partner.display_name, "value": None,
-                "reason": self.env._("Lapses on %(day)s", day=format_date(self.env, day)),
-            })
-        return {"count": len(worth) + Partner.search_count(lapsing), "rows": rows}
-
-    @api.model
-    def _open_risks(self, key, view):
-        if key:
-            return self._one("res.partner", key)
-        risky, lapsing = self._risk_domains(view)
-        at_risk = Domain("lifecycle_contract_ids", "any", list(risky)) | lapsing
-        return self._window(self.env._("Customers at Risk"), "res.partner", at_risk, {"create": False})
 
     @api.model
     def _prepare_rotting(self, view):

@@ -127,6 +127,10 @@ MEASURES = {
         counted="f.kind IN ('new', 'expansion', 'contraction', 'churn')", money=True,
     ),
     "net_new_mrr": Measure("movements", "SUM(f.value)", empty=0.0),
+    "healthy_customers": Measure(
+        "health", "SUM(f.healthy)", "SUM(f.customers)", part="f.healthy = 1", proportion=True,
+    ),
+    "handovers_returned": share("handovers", "f.is_returned"),
     # loyalty
     "nps": Measure(
         "feedback",
@@ -214,6 +218,8 @@ FAMILY_MODELS = {
     "movements": "clm.mrr.movement",
     "feedback": "clm.event",
     "referrals": "clm.event",
+    "handovers": "clm.handover",
+    "health": "res.partner",
     "renewals": "clm.contract",
     "cycles": "clm.contract",
     "contract_stays": "clm.contract",

@@ -1,4 +1,5 @@
 import logging
+from functools import partial
 
 import psycopg2.errors
 
@@ -10,6 +11,8 @@ _logger = logging.getLogger(__name__)
 # Partners in a batch. Memory grows with this alone; with many more, PostgreSQL would read whole tables for each batch.
 BATCH_SIZE = 2000
 MAX_CONFLICTS = 20
+#: In a context: history is being reconstructed or imported, nothing is set in motion.
+BULK = "clm_bulk"
 # what PostgreSQL says when two workers met: start the batch anew
 CONFLICTS = (
     psycopg2.errors.SerializationFailure,
@@ -32,11 +35,12 @@ class ClmLifecycleEngine(models.AbstractModel):
 
     @api.model
     def _process_queue(self):
-        """Empty the queue, in batches. Commits after each batch (not within a test).
+        """Empty the queue, in batches: live changes, then rebuilds. Commits after each batch (not within a test).
 
         :return: number of partners taken from the queue
         """
-        return sum(self._run_batches(self.env["clm.queue"]._take))
+        return sum(sum(self._for(bulk)._run_batches(partial(self.env["clm.queue"]._take, bulk=bulk)))
+                   for bulk in (False, True))
 
     @api.model
     def _rebuild(self, partners=None):
@@ -49,7 +53,7 @@ class ClmLifecycleEngine(models.AbstractModel):
             self.env["clm.policy"]._apply()
             return self._process_queue()
         for ids in split_every(BATCH_SIZE, partners.ids):
-            self._sync(ids)
+            self._for(bulk=True)._sync(ids)
         return len(partners)
 
     @api.model
@@ -68,7 +72,7 @@ class ClmLifecycleEngine(models.AbstractModel):
         """
         queue = self.env["clm.queue"]
         self.env["ir.cron"]._commit_progress(remaining=queue._count(bulk))
-        for taken in self._run_batches(lambda limit, skip: queue._take(limit, skip, bulk), commit=False):
+        for taken in self._for(bulk)._run_batches(partial(queue._take, bulk=bulk), commit=False):
             _logger.info("Lifecycle: %s customers replayed", taken)
             if not self.env["ir.cron"]._commit_progress(taken):
                 return
@@ -82,11 +86,22 @@ class ClmLifecycleEngine(models.AbstractModel):
     def _sync(self, partner_ids):
         """Replay one batch in the current transaction. Whom somebody else holds is queued for later.
 
+        Stages that customers just entered set playbooks in motion, unless history is being reconstructed.
+
         :return: set of the ids that were queued
         """
         locked = self.env["clm.ledger"]._sync(partner_ids)
         self.env["clm.queue"]._push(locked)
+        replayed = set(partner_ids) - locked
+        self.env["clm.referral"]._sync(replayed)
+        if not self.env.context.get(BULK):
+            self.env["clm.effect"]._enqueue_visits(replayed)
         return locked
+
+    @api.model
+    def _for(self, bulk):
+        """:return: the engine for live changes (False), or for reconstructing history (True)"""
+        return self.with_context(**{BULK: True}) if bulk else self
 
     # === BATCHES === #
 

@@ -25,3 +25,5 @@ from . import clm_export_billing
 from . import clm_export_contract
 from . import clm_customer_value_report
 from . import clm_export_kpi
+from . import clm_feedback_report
+from . import clm_customer_summary

@@ -1,10 +1,11 @@
 from datetime import timedelta
 
 from .kpi_answers_contracts import ContractAnswers
+from .kpi_answers_success import SuccessAnswers
 from .kpi_oracle import Answer, Fact, KpiOracle, count, ids, mean, ratio, share, typical
 
 
-class Oracle(ContractAnswers, KpiOracle):
+class Oracle(ContractAnswers, SuccessAnswers, KpiOracle):
     """The formulas of all KPIs but those about contracts, each as its text says it."""
 
     # === AWARENESS, ACQUISITION === #
@@ -107,10 +108,3 @@ class Oracle(ContractAnswers, KpiOracle):
             if stood and stood[-1].stage_id.is_customer:
                 rows.append(Fact(record=partner.id, lapsed=lapsed))
         return share(rows, lambda row: row.lapsed)._replace(records=ids(row for row in rows if row.lapsed), part=None)
-
-    # === NOT ASKED YET === #
-
-    def kpi_nps(self, at):
-        return Answer(None)
-
-    kpi_csat = kpi_referral_rate = kpi_nps

@@ -7,13 +7,14 @@ from odoo.fields import Command
 from odoo.tools import SQL
 
 from .contract_common import PDF
-from .kpi_sales import NOW, SalesData
+from .kpi_sales import NOW
+from .kpi_success import SuccessData
 
 RATES = (0.5, 0.8, 1.25, 2.0)
 FIRST_CONTRACT = date(2025, 6, 16)
 
 
-class KpiDataCase(SalesData):
+class KpiDataCase(SuccessData):
     """Two years of two companies at the two ends of the world, made by chance, always the same.
 
     ``cls.home`` is the main company: Auckland, calendar year. ``cls.away``: New York, another currency, fiscal years
@@ -42,6 +43,11 @@ class KpiDataCase(SalesData):
         cls._live_contracts(FIRST_CONTRACT, NOW)
         cls.clock.move_to(NOW)
         cls._move_by_hand()
+        cls._create_referrals()
+        cls._create_answers()
+        cls._create_ratings()
+        cls._create_handovers()
+        cls._create_health()
         cls.customers[-1].active = False  # what an archived customer did, has been done
         cls.env["clm.lifecycle.engine"]._process_queue()
         cls.env.flush_all()

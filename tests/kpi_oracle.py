@@ -83,6 +83,7 @@ class KpiOracle(ContractOracle):
             "entries": self._entries(), "exits": self._exits(), "customers": self._new_customers(),
             "leads": self._leads(), "closed": self._closed_leads(), "spend": self._spend(), "sales": self.sales,
             "cohorts_365": self._cohorts(365), "cohorts_90": self._cohorts(90), **self._contract_facts(),
+            **self._success_facts(),
         }
 
     # === DAYS === #

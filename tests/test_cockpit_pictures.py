@@ -129,6 +129,33 @@ class TestCockpitCustomers(CockpitCase):
         action = self._action("risks", soon.id, self.viewer, on=None)
         self.assertEqual((action["res_model"], action["res_id"]), ("res.partner", soon.id))
 
+    def _set_health(self, customers, before, now):
+        band = "red" if now <= 50 else "yellow" if now <= 75 else "green"
+        self.env["clm.customer.score"].search([("partner_id", "in", customers.ids)]).unlink()
+        self.env["clm.customer.score"].create([
+            {"partner_id": customer.id, "health": now, "band": band, "health_last_month": before, "change": now - before}
+            for customer in customers
+        ])
+
+    def test_customers_who_turned_red_are_at_risk_and_open(self):
+        little, much, always, yellow = (self._create_customer(name, 40, (5,)) for name in "ABCD")
+        self._set_health(little, 60, 50)
+        self._set_health(much, 90, 30)
+        self._set_health(always, 50, 20)
+        self._set_health(yellow, 90, 60)
+        self._draw()
+        risks = self._page(self.viewer, on=None)["risks"]
+        self.assertEqual((risks["count"], [row["id"] for row in risks["rows"]]), (2, [much.id, little.id]))
+        self.assertEqual(risks["rows"][0]["reason"], "Health fell from 90 to 30")
+        self.assertEqual(self._opened("risks", None, self.viewer), little | much)
+
+    def test_customer_who_turned_red_and_is_about_to_lapse_is_at_risk_once(self):
+        soon = self._create_customer("Soon", 700, (350,))
+        self._set_health(soon, 80, 40)
+        self._draw()
+        risks = self._now()["risks"]
+        self.assertEqual((risks["count"], [row["id"] for row in risks["rows"]]), (1, soon.ids))
+
     def test_lists_are_short_and_tell_how_many_there_are(self):
         for number in range(8):
             self._create_customer(f"Soon {number}", 700, (350,))

@@ -26,3 +26,7 @@ from . import clm_policy_preview_stage
 from . import clm_reason
 from . import clm_rebuild
 from . import clm_stage_move
+from . import clm_feedback_request
+from . import clm_handover_request
+from . import clm_health_backtest
+from . import clm_playbook_preview
