@@ -8,7 +8,7 @@ from .clm_knowing_story import RETURN_REASONS
 
 #: In a context after those that keep quiet: activities are made, but nobody gets a mail about them.
 ACTIVE = {"mail_activity_automation_skip": False, "mail_activity_quick_update": True}
-#: Playbooks are active since so many days.
+#: Playbooks acted in so many days.
 PLAYBOOK_DAYS = 45
 HANDOVER_ACTIVITY = "clm.mail_activity_handover"
 
@@ -76,7 +76,6 @@ class ClmDemo(models.AbstractModel):
         ))
         paused = self.env.ref("clm.playbook_win_back")
         since = self._at(PLAYBOOK_DAYS)
-        active._set_state("active", activated_at=since)
         paused._set_state("paused", activated_at=since)
         effects = self.env["clm.effect"]
         before = effects.search([], order="id desc", limit=1).id or 0
@@ -90,6 +89,8 @@ class ClmDemo(models.AbstractModel):
             })
         due = made.filtered(lambda effect: effect.run_at <= fields.Datetime.now())
         self._close_effects(due.filtered(lambda effect: effect.playbook_id in active))
+        # from now on: customers of other demo data who entered these days get no mail
+        active._set_state("active", activated_at=fields.Datetime.now())
 
     def _close_effects(self, effects):
         """Note what came of each; nothing is done: the feedback and hand-overs of the demo are those of its story."""
@@ -120,7 +121,7 @@ class ClmDemo(models.AbstractModel):
             plan = effect.step_id.plan_id
             return None, f"{len(plan.template_ids)} activities of “{plan.name}”."
         if kind == "mail":
-            contact._lifecycle_mailed()
+            self._write_dates(effect.partner_id, [{"lifecycle_mailed_at": effect.run_at}])
             return None, f"“Welcome, {contact.name}” to {contact.email_normalized}."
         if kind == "handover":
             return self._handover_of(effect), f"Handed over to {effect.step_id._target_name()}."

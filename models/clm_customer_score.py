@@ -144,13 +144,15 @@ class ClmCustomerScore(models.Model):
         return *COLUMNS, *(f"part_{code}" for code in self._parts(self._params()))
 
     @api.model
-    def _refresh(self):
+    def _refresh(self, as_of=None):
         """Bring the rows of all customers in line with their documents.
 
         Rows that are right are neither written nor locked.
+
+        :param date as_of: see :meth:`_select`
         """
         names = self._columns()
-        self._keep_found(self._select(), ("partner_id", *names))
+        self._keep_found(self._select(as_of), ("partner_id", *names))
         columns = SQL(", ").join(map(SQL.identifier, names))
         found, stored, new = (
             SQL(", ").join(SQL.identifier(table, name) for name in names) for table in ("found", "s", "excluded")

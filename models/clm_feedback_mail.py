@@ -11,7 +11,7 @@ _logger = logging.getLogger(__name__)
 
 TEMPLATES = {NPS: "clm.mail_template_feedback_nps", CSAT: "clm.mail_template_feedback_csat"}
 #: Requests mailed in one transaction: well below the 5 seconds that one may last.
-BATCH_SIZE = 50
+BATCH_SIZE = 25
 #: Requests that expire in one transaction.
 EXPIRY_SIZE = 1000
 #: Minutes until a mail that failed is tried again; after the last one somebody must press the button.

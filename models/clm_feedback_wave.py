@@ -11,7 +11,7 @@ from .clm_feedback import KINDS, NPS, SENT, WAITING
 _logger = logging.getLogger(__name__)
 
 #: Customers for whom requests are made in one transaction.
-BATCH_SIZE = 200
+BATCH_SIZE = 100
 #: Customers that were not asked and are named on the wave.
 MAX_SKIPPED = 50
 #: What may not change once customers are being asked.
@@ -215,8 +215,7 @@ class ClmFeedbackWave(models.Model):
                 _logger.warning("%s stopped", self, exc_info=True)
                 self.error = f"{error}".strip()[:1000] or repr(error)
                 return True
-            left = 0 if self.filled_at else max(self.preview_count - self.request_count - self.skipped_count, 1)
-            if not self.env["clm.due.mixin"]._clm_commit(max(len(customers), 1), left):
+            if not self.env["clm.due.mixin"]._clm_commit(max(len(customers), 1), 0 if self.filled_at else 1):
                 return False
         return True
 

@@ -176,15 +176,27 @@ class ClmKpiFacts(models.AbstractModel):
 
     @api.model
     def _customers_at_start(self, periods) -> SQL:
-        """One pass over the stays, whatever the number of periods: each counts between two of their beginnings."""
+        return SQL(
+            "SELECT c.period_id, c.team_id, NULL, c.customers, 0 FROM (%s) c", self._customers_at(periods, "start"),
+        )
+
+    @api.model
+    def _customers_at(self, periods, bound) -> SQL:
+        """Count who stood in a stage of customers, in one pass over the stays, whatever the number of periods: each
+        stay counts between two of their bounds.
+
+        :param str bound: ``start`` or ``stop`` of the periods
+        :return: SELECT of ``period_id``, ``team_id`` and ``customers``
+        """
         zone = self.env["res.company"]._lifecycle_timezones()[self.env.company.id]
-        starts = sorted({kpi_periods.bounds(period, zone)[0] for period in periods})
+        place = ("start", "stop").index(bound)
+        instants = sorted({kpi_periods.bounds(period, zone)[place] for period in periods})
         return SQL(
             """
-            SELECT p.id, stay.team_id, NULL, stay.customers, 0
+            SELECT p.id AS period_id, stay.team_id, stay.customers
               FROM (
-                    SELECT cu.sale_team_id AS team_id, width_bucket(v.entered_at, %(starts)s::timestamp[]) AS entered,
-                           width_bucket(COALESCE(v.exited_at, 'infinity'), %(starts)s::timestamp[]) AS exited,
+                    SELECT cu.sale_team_id AS team_id, width_bucket(v.entered_at, %(instants)s::timestamp[]) AS entered,
+                           width_bucket(COALESCE(v.exited_at, 'infinity'), %(instants)s::timestamp[]) AS exited,
                            COUNT(*) AS customers
                       FROM clm_visit v
                       JOIN clm_stage s ON s.id = v.stage_id AND s.is_customer
@@ -193,8 +205,9 @@ class ClmKpiFacts(models.AbstractModel):
                        AND (v.exited_at IS NULL OR v.exited_at >= %(first)s) AND %(company)s
                      GROUP BY 1, 2, 3
                    ) stay
-              JOIN period p ON array_position(%(starts)s::timestamp[], p.start) BETWEEN stay.entered + 1 AND stay.exited
+              JOIN period p
+                ON array_position(%(instants)s::timestamp[], %(bound)s) BETWEEN stay.entered + 1 AND stay.exited
             """,
-            customer=self._join_customer(SQL("v.partner_id")), starts=starts, first=starts[0], last=starts[-1],
-            company=self._of_company(SQL("c.company_id")),
+            customer=self._join_customer(SQL("v.partner_id")), instants=instants, first=instants[0], last=instants[-1],
+            company=self._of_company(SQL("c.company_id")), bound=SQL.identifier("p", bound),
         )

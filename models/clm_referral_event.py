@@ -3,7 +3,6 @@ from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
 from ..const import UNLOCK
-from ..tools import kpi_periods
 from ..tools.kinds import KINDS
 
 
@@ -178,36 +177,11 @@ class ClmKpiFacts(models.AbstractModel):
               %(customer)s
              WHERE %(between)s AND %(company)s
              UNION ALL
-            %(standing)s
+            SELECT e.period_id, e.team_id, NULL, NULL, e.customers FROM (%(standing)s) e
             """,
             kind=KINDS.index("referral"), customer=self._join_customer(SQL("r.referrer_id")),
             between=self._between(SQL("r.converted_at"), periods), company=self._of_company(SQL("c.company_id")),
-            standing=self._customers_at_end(periods),
-        )
-
-    @api.model
-    def _customers_at_end(self, periods) -> SQL:
-        """One pass over the stays, whatever the number of periods: each counts between two of their ends."""
-        zone = self.env["res.company"]._lifecycle_timezones()[self.env.company.id]
-        stops = sorted({kpi_periods.bounds(period, zone)[1] for period in periods})
-        return SQL(
-            """
-            SELECT p.id, stay.team_id, NULL, NULL, stay.customers
-              FROM (
-                    SELECT cu.sale_team_id AS team_id, width_bucket(v.entered_at, %(stops)s::timestamp[]) AS entered,
-                           width_bucket(COALESCE(v.exited_at, 'infinity'), %(stops)s::timestamp[]) AS exited,
-                           COUNT(*) AS customers
-                      FROM clm_visit v
-                      JOIN clm_stage s ON s.id = v.stage_id AND s.is_customer
-                      %(customer)s
-                     WHERE v.superseded_at IS NULL AND v.entered_at < %(last)s
-                       AND (v.exited_at IS NULL OR v.exited_at >= %(first)s) AND %(company)s
-                     GROUP BY 1, 2, 3
-                   ) stay
-              JOIN period p ON array_position(%(stops)s::timestamp[], p.stop) BETWEEN stay.entered + 1 AND stay.exited
-            """,
-            customer=self._join_customer(SQL("v.partner_id")), stops=stops, first=stops[0], last=stops[-1],
-            company=self._of_company(SQL("c.company_id")),
+            standing=self._customers_at(periods, "stop"),
         )
 
     @api.model

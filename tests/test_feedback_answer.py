@@ -213,6 +213,29 @@ class TestFeedbackRights(FeedbackCase):
             with self.subTest(user=user.login), self.assertRaises(AccessError):
                 feedback.with_user(user).read(["score"])
 
+    def test_viewers_open_every_screen_of_a_full_answer(self):
+        self.company.clm_feedback_user_id = self.seller
+        feedback = self._ask(product=self.product)
+        wave = self.env["clm.feedback.wave"].create({"name": "Autumn"})
+        feedback._set(
+            wave_id=wave.id, team_id=self.env["crm.team"].search([], limit=1).id, evidence_model="sale.order",
+            evidence_id=self._create_order(self.ada).id,
+        )
+        feedback._send()
+        feedback._answer(1, "Bad")
+        viewer = self._create_user("f-viewer", "clm.group_viewer")
+        self.env.flush_all()
+        self.env.invalidate_all()
+        for record in (feedback.with_user(viewer), wave.with_user(viewer)):
+            for kind in ("form", "list", "kanban"):
+                view = record.get_views([(False, kind)])
+                names = view["models"][record._name]["fields"]
+                with self.subTest(model=record._name, kind=kind):
+                    self.assertTrue(record.web_read({
+                        name: {"fields": {"display_name": {}}} if field["type"] == "many2one" else {}
+                        for name, field in names.items()
+                    }))
+
     def test_nobody_changes_an_answer_by_hand(self):
         feedback = self._answered(2, "Bad")
         manager = self._create_user("f-manager", "clm.group_manager")

@@ -271,7 +271,7 @@ class TestFeedbackMail(FeedbackCase):
         self._ask()  # an expired question can be asked again
 
     def test_each_batch_of_the_cron_is_committed_and_stays_below_the_limit(self):
-        requests = self._ask(self._create_people(120))
+        requests = self._ask(self._create_people(70))
         sizes = []
 
         def commit(engine, processed, remaining):
@@ -280,5 +280,5 @@ class TestFeedbackMail(FeedbackCase):
 
         with patch.object(type(self.env["clm.due.mixin"]), "_clm_commit", commit):
             self.Feedback._cron_run()
-        self.assertEqual(sizes, [(50, 70), (50, 20)])
-        self.assertEqual(len(requests.filtered(lambda request: request.state == "sent")), 100)
+        self.assertEqual(sizes, [(25, 45), (25, 20)])
+        self.assertEqual(len(requests.filtered(lambda request: request.state == "sent")), 50)

@@ -123,6 +123,12 @@ class TestKnowingDemo(DemoCase):
         self.assertTrue(waiting)
         self.assertGreater(min(waiting.mapped("run_at")).date(), self.day)
 
+    def test_customers_of_other_demo_data_when_replayed_then_nothing_is_set_in_motion(self):
+        before = self._ids("clm.effect")
+        with freeze_time(f"{self.day} 13:00:00"):
+            self.env["clm.lifecycle.engine"]._sync(self.env["res.partner"].search([]).ids)
+        self.assertEqual(self._ids("clm.effect"), before)
+
     def test_handovers_are_pending_accepted_and_returned(self):
         handovers = self._new("clm.handover")
         self.assertEqual(set(handovers.mapped("state")), {"pending", "accepted", "returned"})

@@ -193,7 +193,7 @@ class TestPlaybookKinds(PlaybookCase):
         step = self._create_playbook(activate=False).step_ids
         self.env.flush_all()
         self.env.cr.execute(SQL(
-            "UPDATE clm_playbook_step SET kind = 'mailing_list', mailing_list = 'no.such.model,3' WHERE id = %s", step.id
+            "UPDATE clm_playbook_step SET kind = 'mailing_list', mailing_list = 'no.such,3' WHERE id = %s", step.id
         ))
         self.env.invalidate_all()
         self.assertFalse(step.mailing_list)

@@ -29,10 +29,12 @@ class ClmHealthBacktest(models.TransientModel):
     churned = fields.Integer("Lost", compute="_compute_totals", help="Within 90 days after.")
     red = fields.Integer(compute="_compute_totals")
     hits = fields.Integer("Red and Lost", compute="_compute_totals")
-    base = fields.Float("Lost of All", compute="_compute_totals")
-    precision = fields.Float("Lost of the Red", compute="_compute_totals")
-    recall = fields.Float("Red of the Lost", compute="_compute_totals", help="Of those whose health was known.")
-    share = fields.Float("Red of All Lost", compute="_compute_totals", help="Unknown health counts as not red.")
+    base = fields.Float("All Who Were Lost", compute="_compute_totals", help="What guessing would find.")
+    precision = fields.Float("Red Who Were Lost", compute="_compute_totals", help="Precision.")
+    recall = fields.Float(
+        "Lost Who Were Red", compute="_compute_totals", help="Recall, among those whose health was known.")
+    share = fields.Float(
+        "Of All Lost", compute="_compute_totals", help="The same, where unknown health counts as not red.")
 
     @api.constrains("quarters")
     def _check_quarters(self):
@@ -145,8 +147,8 @@ class ClmHealthBacktestLine(models.TransientModel):
     churned = fields.Integer("Lost", readonly=True, help="Within 90 days after.")
     known_lost = fields.Integer(readonly=True)
     hits = fields.Integer("Red and Lost", readonly=True)
-    precision = fields.Float("Lost of the Red", compute="_compute_rates")
-    recall = fields.Float("Red of the Lost", compute="_compute_rates", help="Of those whose health was known.")
+    precision = fields.Float("Red Who Were Lost", compute="_compute_rates")
+    recall = fields.Float("Lost Who Were Red", compute="_compute_rates", help="Of those whose health was known.")
 
     @api.depends("red", "hits", "known_lost")
     def _compute_rates(self):

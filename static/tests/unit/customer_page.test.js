@@ -191,7 +191,7 @@ test("a customer about whom nothing is known yet", async () => {
 test("headings go from the customer to its parts to the months", async () => {
     await openPage();
     expect(".o_clm_page_sheet h2").toHaveCount(1);
-    expect(".o_clm_page_sheet h3").toHaveCount(9);
+    expect(".o_clm_page_sheet h3").toHaveCount(10);
     expect(texts(".o_clm_page_month h4")).toEqual(["March 2025", "February 2025"]);
     for (const section of document.querySelectorAll(".o_clm_page_sheet section")) {
         expect(`#${section.getAttribute("aria-labelledby")}`).toHaveCount(1);
