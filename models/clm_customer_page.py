@@ -141,7 +141,8 @@ class ClmCustomerPage(models.AbstractModel):
 
     @api.model
     def _prepare_path(self, customer):
-        visits = self.env["clm.visit"].search([("partner_id", "=", customer.id)], order="number desc", limit=PATH_LENGTH)
+        visits = self.env["clm.visit"].search(
+            [("partner_id", "=", customer.id)], order="number desc", limit=PATH_LENGTH)
         return [
             {
                 "id": visit.id,

@@ -84,7 +84,8 @@ class ClmCustomerPage(models.AbstractModel):
     def _facts_stage(self, customer, page):
         """A customer without a contract lapses when time alone may move it."""
         stage = page["stage"] or {}
-        lapses = customer.lifecycle_next_check if stage.get("is_customer") and not page["contracts"]["in_force"] else None
+        may_lapse = stage.get("is_customer") and not page["contracts"]["in_force"]
+        lapses = customer.lifecycle_next_check if may_lapse else None
         return {
             "has_lapsed": stage.get("is_lapsed", False),
             "lapse_days": (lapses - fields.Datetime.now()).days if lapses else None,

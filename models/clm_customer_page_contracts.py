@@ -107,7 +107,7 @@ class ClmCustomerPage(models.AbstractModel):
 
     @api.model
     def _expiring(self, customer):
-        """:return: the contract in force that ends next and is to be renewed: by hand, or because somebody decided so"""
+        """:return: the contract in force that ends next and is to be renewed, by hand or as somebody decided"""
         today = self.env.company._lifecycle_today()
         by_hand = Domain([
             ("decision", "=", False), ("renewal_policy", "=", "manual"), ("date_notice", "<", today),

@@ -28,7 +28,7 @@ class ClmCustomerPage(models.AbstractModel):
         score = self._score(customer)
         if not score:
             return None
-        factors = self.env["clm.health.factor"].search([]).filtered(
+        factors = self.env["clm.health.factor"].search([]).filtered(  # pylint: disable=no-search-all
             lambda factor: f"part_{factor.code}" in score._fields)
         values = self._part_values(score, factors.mapped("code"))
         weights = {factor.code: factor.weight for factor in factors}

@@ -23,9 +23,10 @@ class ClmCustomerPage(models.AbstractModel):
         return self._open(model, res_id) if readable else None
 
     @api.model
-    def _dialog(self, model, customer, **context):
+    def _dialog(self, name, model, customer, **context):
         return {
-            "type": "ir.actions.act_window", "res_model": model, "views": [[False, "form"]], "target": "new",
+            "type": "ir.actions.act_window", "name": name, "res_model": model, "views": [[False, "form"]],
+            "target": "new",
             "context": {
                 "active_model": "res.partner", "active_id": customer.id, "active_ids": customer.ids, **context,
             },
@@ -37,7 +38,8 @@ class ClmCustomerPage(models.AbstractModel):
         if customer.has_access("write"):
             return {
                 "button": self.env._("Plan a call"),
-                "action": self._dialog("mail.activity.schedule", customer, default_summary=summary),
+                "action": self._dialog(
+                    self.env._("Plan a call"), "mail.activity.schedule", customer, default_summary=summary),
             }
         return {"button": self.env._("Open contact"), "action": self._open("res.partner", customer.id)}
 
@@ -155,12 +157,12 @@ class ClmCustomerPage(models.AbstractModel):
 
     @api.model
     def _next_assign_salesperson(self, customer, page, values):
-        can_hand_over = page["header"]["can_hand_over"]
+        dialog = self._dialog(self.env._("Hand Over"), "clm.handover.request", customer)
         return {
             "title": self.env._("Name a salesperson"),
             "reason": self.env._("Nobody is responsible for this customer."),
             "button": self.env._("Hand over"),
-            "action": self._dialog("clm.handover.request", customer) if can_hand_over else None,
+            "action": dialog if page["header"]["can_hand_over"] else None,
         }
 
     @api.model

@@ -11,7 +11,9 @@ LINES_SHOWN = 3
 CUSTOMERS_KEY = "clm_customers_only"
 #: Documents that say no more than the timeline does.
 SILENT_MODELS = frozenset({"res.partner", "clm.stage.change"})
-EVENT_FIELDS = ["date", "day", "kind", "amount", "currency_id", "score", "label", "stage_id", "user_id", "model", "res_id"]
+EVENT_FIELDS = [
+    "date", "day", "kind", "amount", "currency_id", "score", "label", "stage_id", "user_id", "model", "res_id",
+]
 
 
 class ClmEvent(models.Model):

@@ -51,9 +51,9 @@ class ClmCustomerScore(models.Model):
     health = fields.Integer(readonly=True, aggregator="avg", help="0 (bad) to 100 (good), as far as it is known.")
     band = fields.Selection(BANDS, "Health Band", readonly=True, help="Red: to 50. Yellow: 51 to 75. Green: from 76.")
     coverage = fields.Float(readonly=True, aggregator="avg", help="Share of the weight of all factors that is known.")
-    health_last_month = fields.Integer("Health Last Month", readonly=True, aggregator="avg")
+    health_last_month = fields.Integer(readonly=True, aggregator="avg")
     change = fields.Integer(
-        "Change", readonly=True, aggregator="avg", help="Points since the end of last month.",
+        readonly=True, aggregator="avg", help="Points since the end of last month.",
     )
     health_table = fields.Json(compute="_compute_health_table")
     # empty: nothing is known; the ORM reads it as 0, so look at health_table to tell
@@ -71,7 +71,7 @@ class ClmCustomerScore(models.Model):
         "Rhythm", readonly=True, aggregator="avg",
         help="Days between two purchases; of those who bought on fewer than 3 days, what is usual here.",
     )
-    own_rhythm = fields.Float("Own Rhythm", readonly=True, aggregator="avg", help="Empty: bought on fewer than 3 days.")
+    own_rhythm = fields.Float(readonly=True, aggregator="avg", help="Empty: bought on fewer than 3 days.")
     revenue_recent = fields.Monetary("Revenue of Last Half-Year", readonly=True, help="The last 182 days.")
     revenue_before = fields.Monetary("Revenue of Half-Year Before", readonly=True, help="The 182 days before these.")
     is_invoiced = fields.Boolean("Was Invoiced", readonly=True)
@@ -86,9 +86,9 @@ class ClmCustomerScore(models.Model):
     notice_days = fields.Integer("Days to Notice", compute="_compute_days")
 
     # RFM
-    r = fields.Integer("R", readonly=True, aggregator="avg", help="Recency: 5 bought last, 1 longest ago.")
-    f = fields.Integer("F", readonly=True, aggregator="avg", help="Frequency: 5 bought on the most days.")
-    m = fields.Integer("M", readonly=True, aggregator="avg", help="Money: 5 bought for the most.")
+    r = fields.Integer(readonly=True, aggregator="avg", help="Recency: 5 bought last, 1 longest ago.")
+    f = fields.Integer(readonly=True, aggregator="avg", help="Frequency: 5 bought on the most days.")
+    m = fields.Integer(readonly=True, aggregator="avg", help="Money: 5 bought for the most.")
     segment = fields.Selection(SEGMENTS, readonly=True)
     first_purchase = fields.Date(readonly=True)
     last_purchase = fields.Date(readonly=True)
@@ -96,7 +96,7 @@ class ClmCustomerScore(models.Model):
     revenue = fields.Monetary(readonly=True, help="All purchases less credit notes, without taxes.")
 
     # rhythm
-    next_purchase = fields.Date("Next Purchase", readonly=True, help="To be expected from the customer's own rhythm.")
+    next_purchase = fields.Date(readonly=True, help="To be expected from the customer's own rhythm.")
     is_overdue_buyer = fields.Boolean(
         "Overdue Buyer", readonly=True, help="Silent for more than one and a half times its own rhythm.",
     )
@@ -190,6 +190,8 @@ class ClmCustomerScore(models.Model):
             "CREATE TEMPORARY TABLE clm_score_found ON COMMIT DROP AS SELECT %s FROM (%s) found",
             SQL(", ").join(map(SQL.identifier, names)), select,
         ))
+        # whatever the database believes of the other tables, nothing is searched row by row
+        self.env.cr.execute(SQL("CREATE UNIQUE INDEX ON clm_score_found (partner_id)"))
         self.env.cr.execute(SQL("ANALYZE clm_score_found (partner_id)"))
 
     # === ACTIONS === #

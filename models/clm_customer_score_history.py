@@ -142,17 +142,15 @@ class ClmCustomerScore(models.Model):
         self._keep_found(self._select(_last_day(month)), ("partner_id", "health"))
         self.env.cr.execute(SQL(
             """
-            UPDATE clm_customer_score s SET health_last_month = found.health, change = s.health - found.health
-              FROM clm_score_found found
-             WHERE found.partner_id = s.partner_id
-               AND (s.health_last_month, s.change) IS DISTINCT FROM (found.health, s.health - found.health)
-            """
-        ))
-        self.env.cr.execute(SQL(
-            """
-            UPDATE clm_customer_score s SET health_last_month = NULL, change = NULL
-             WHERE s.health_last_month IS NOT NULL
-               AND NOT EXISTS (SELECT FROM clm_score_found found WHERE found.partner_id = s.partner_id)
+            UPDATE clm_customer_score s SET health_last_month = x.health, change = s.health - x.health
+              FROM (
+                    SELECT stored.id, found.health
+                      FROM clm_customer_score stored
+                      LEFT JOIN clm_score_found found ON found.partner_id = stored.partner_id
+                     WHERE (stored.health_last_month, stored.change)
+                           IS DISTINCT FROM (found.health, stored.health - found.health)
+                   ) x
+             WHERE x.id = s.id
             """
         ))
         self.invalidate_model()

@@ -12,7 +12,7 @@ _logger = logging.getLogger(__name__)
 STEPS = 100
 #: Measures of RFM, greater is better.
 RFM = {"r": SQL("i.last_purchase"), "f": SQL("i.purchase_days"), "m": SQL("i.revenue")}
-#: Largest exponent that a float can take.
+#: Largest exponent that the database can take.
 MOST = 700
 BGNBD_KEY = "clm.bgnbd"
 #: Customers on which the model of purchases is fitted.
@@ -240,11 +240,12 @@ class ClmCustomerScore(models.Model):
             return SQL("NULL::float8")
         return SQL(
             """
-            CASE WHEN i.purchase_days > 1 THEN 1 / (1 + %(a)s::float8 / (%(b)s::float8 + i.purchase_days - 2)
-                * EXP(LEAST((%(r)s::float8 + i.purchase_days - 1) * LN(
+            CASE WHEN i.purchase_days > 1 THEN 1 / (1 + EXP(GREATEST(LEAST(
+                LN(%(a)s::float8) - LN(%(b)s::float8 + i.purchase_days - 2)
+                + (%(r)s::float8 + i.purchase_days - 1) * LN(
                     (%(alpha)s::float8 + (%(day)s - i.first_purchase) / 7::float8)
                     / (%(alpha)s::float8 + (i.last_purchase - i.first_purchase) / 7::float8)
-                ), %(most)s))) END
+                ), %(most)s), -%(most)s))) END
             """,
             day=params["day"], most=MOST, **fitted,
         )

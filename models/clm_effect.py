@@ -24,7 +24,7 @@ class ClmEffect(models.Model):
         "res.partner", string="Customer", required=True, readonly=True, ondelete="cascade", index=True
     )
     contract_id = fields.Many2one(
-        "clm.contract", string="Contract", readonly=True, ondelete="cascade", index="btree_not_null"
+        "clm.contract", readonly=True, ondelete="cascade", index="btree_not_null"
     )
     company_id = fields.Many2one("res.company", readonly=True)
     cycle = fields.Integer(readonly=True, aggregator=None)

@@ -209,29 +209,3 @@ class ClmStage(models.Model):
             # sudo: managers archive stages for all companies
             self.env["clm.playbook"].sudo().search([("stage_id", "in", self.ids)]).action_pause()
         return res
-
-
-class BasePartnerMergeAutomaticWizard(models.TransientModel):
-    _inherit = "base.partner.merge.automatic.wizard"
-
-    def _update_foreign_keys(self, src_partners, dst_partner):
-        """Of the same step for two contacts that become one, what is done counts, then what waits."""
-        self.env.flush_all()
-        self.env.cr.execute(SQL(
-            """
-            DELETE FROM clm_effect e
-             USING (
-                SELECT id, row_number() OVER (
-                    PARTITION BY step_id, cycle
-                    ORDER BY state = 'done' DESC, state = 'waiting' DESC, partner_id = %(target)s DESC, id
-                ) AS rank
-                  FROM clm_effect
-                 WHERE contract_id IS NULL AND partner_id = ANY(%(ids)s)
-             ) double
-             WHERE double.id = e.id AND double.rank > 1
-            """,
-            target=dst_partner.id, ids=[*src_partners.ids, *dst_partner.ids],
-        ))
-        self.env["clm.effect"].invalidate_model(flush=False)
-        self.env["res.partner"]._lifecycle_merge_consent(src_partners, dst_partner)
-        return super()._update_foreign_keys(src_partners, dst_partner)

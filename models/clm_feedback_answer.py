@@ -179,14 +179,3 @@ class ResPartner(models.Model):
         )
         first = {child.parent_id: child for child in children}
         return {partner: first.get(partner, partner) for partner in self}
-
-
-class BasePartnerMergeAutomaticWizard(models.TransientModel):
-    _inherit = "base.partner.merge.automatic.wizard"
-
-    def _update_foreign_keys(self, src_partners, dst_partner):
-        """Requests and answers go over with their links; they belong to the customer of the remaining contact."""
-        res = super()._update_foreign_keys(src_partners, dst_partner)
-        requests = self.env["clm.feedback"].sudo().search([("contact_id", "=", dst_partner.id)])  # sudo: all of them
-        self.env.add_to_compute(requests._fields["partner_id"], requests)
-        return res

@@ -41,9 +41,9 @@ class ClmPlaybook(models.Model):
         [(STAGE, "A customer enters a stage"), (CONTRACT, "A contract enters a state")],
         string="When", default=STAGE, required=True, tracking=True,
     )
-    stage_id = fields.Many2one("clm.stage", string="Stage", ondelete="restrict", index=True, tracking=True)
+    stage_id = fields.Many2one("clm.stage", ondelete="restrict", index=True, tracking=True)
     contract_state = fields.Selection(
-        [(state, STATE_LABELS[state]) for state in STATES], string="Contract State", tracking=True
+        [(state, STATE_LABELS[state]) for state in STATES], tracking=True
     )
     contract_type_ids = fields.Many2many("clm.contract.type", string="Contract Types", help="Empty: all types.")
     direction = fields.Selection(DIRECTIONS, string="Contracts With", default="customer")

@@ -32,7 +32,7 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     referred_by_id = fields.Many2one(
-        "res.partner", "Referred By", index="btree_not_null", copy=False, groups="clm.group_viewer",
+        "res.partner", index="btree_not_null", copy=False, groups="clm.group_viewer",
         domain="[('id', '!=', id), ('commercial_partner_id', '!=', commercial_partner_id)]",
         help="Who told this customer about us. It counts for them once the customer has bought.",
     )

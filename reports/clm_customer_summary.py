@@ -83,7 +83,7 @@ class ReportClmCustomerSummary(models.AbstractModel):
 
     @api.model
     def _path(self, stage):
-        return " › ".join(
+        return ", ".join(
             self.env._("%(stage)s (%(days)s days)", stage=step["name"], days=step["days"])
             for step in (stage["path"] if stage else ())
         )
@@ -189,7 +189,7 @@ class ReportClmCustomerSummary(models.AbstractModel):
     @api.model
     def _event(self, entry):
         bought = ", ".join(
-            item["name"] if item["quantity"] == 1 else f"{self._number(item['quantity'])} × {item['name']}"
+            item["name"] if item["quantity"] == 1 else f"{self._number(item['quantity'])} x {item['name']}"
             for item in entry["lines"]["items"]
         )
         return {

@@ -44,7 +44,7 @@ class ClmFeedbackReport(models.Model):
     product_tmpl_id = fields.Many2one("product.template", string="Product", readonly=True)
     user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
     team_id = fields.Many2one("crm.team", string="Sales Team", readonly=True)
-    wave_id = fields.Many2one("clm.feedback.wave", string="Wave", readonly=True)
+    wave_id = fields.Many2one("clm.feedback.wave", readonly=True)
     source = fields.Selection(
         [("request", "Feedback request"), ("rating", "Rating in Odoo")], string="Asked By", readonly=True,
     )

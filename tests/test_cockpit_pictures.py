@@ -133,7 +133,10 @@ class TestCockpitCustomers(CockpitCase):
         band = "red" if now <= 50 else "yellow" if now <= 75 else "green"
         self.env["clm.customer.score"].search([("partner_id", "in", customers.ids)]).unlink()
         self.env["clm.customer.score"].create([
-            {"partner_id": customer.id, "health": now, "band": band, "health_last_month": before, "change": now - before}
+            {
+                "partner_id": customer.id, "health": now, "band": band, "health_last_month": before,
+                "change": now - before,
+            }
             for customer in customers
         ])
 

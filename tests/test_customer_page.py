@@ -41,7 +41,9 @@ class PageCase(BillingCase):
         product = self.product.with_company(company)
         order = self.env["sale.order"].with_company(company).create({
             "partner_id": self.partner.id, "company_id": company.id,
-            "order_line": [Command.create({"product_id": product.id, "price_unit": price, "tax_ids": [Command.clear()]})],
+            "order_line": [Command.create({
+                "product_id": product.id, "price_unit": price, "tax_ids": [Command.clear()],
+            })],
         })
         order.action_confirm()
         return order
@@ -90,7 +92,9 @@ class TestCustomerPageRights(PageCase):
 
     def test_documents_when_only_own_ones_may_be_read_then_only_those_open(self):
         own = self._create_user("p-own", "sales_team.group_sale_salesman")
-        mine, other = (self._create_order(self.partner, self.days_ago(3), user_id=user.id) for user in (own, self.seller))
+        mine, other = (
+            self._create_order(self.partner, self.days_ago(3), user_id=user.id) for user in (own, self.seller)
+        )
         page = self._page(own)
         can_open = {row["res_id"]: row["can_open"] for row in page["timeline"]["entries"] if row["kind"] == "order"}
         self.assertEqual(can_open, {mine.id: True, other.id: False})
@@ -315,7 +319,9 @@ class TestCustomerPageStory(PageCase):
         self._create_order(self.partner, self.days_ago(2))
         self._create_order(self.partner, confirm=False)
         page = self._page_model()
-        for kinds, expected in ((["order"], {"order"}), (["order", "contact"], {"order", "contact"}), (["nonsense"], set())):
+        for kinds, expected in (
+            (["order"], {"order"}), (["order", "contact"], {"order", "contact"}), (["nonsense"], set()),
+        ):
             entries = page.get_timeline(self.partner.id, kinds=kinds)["entries"]
             self.assertEqual({entry["kind"] for entry in entries}, expected, kinds)
         counts = {kind["key"]: kind["count"] for kind in self._page()["timeline"]["kinds"]}

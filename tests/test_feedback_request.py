@@ -190,7 +190,7 @@ class TestFeedbackMail(FeedbackCase):
 
         def mail_values(feedback):
             if feedback.contact_id == people[1]:
-                raise UserError("Boom")
+                raise UserError("Boom")  # pylint: disable=translation-required
             return values(feedback)
 
         with patch.object(type(self.Feedback), "_mail_values", mail_values), \

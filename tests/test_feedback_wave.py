@@ -123,7 +123,7 @@ class TestFeedbackWave(FeedbackCase):
 
         def fail(wave, customers):
             if wave == bad:
-                raise UserError("Boom")
+                raise UserError("Boom")  # pylint: disable=translation-required
             return ask(wave, customers)
 
         with patch.object(type(bad), "_ask", fail), mute_logger("odoo.addons.clm.models.clm_feedback_wave"):

@@ -1,3 +1,4 @@
+import json
 import random
 from datetime import date, datetime, timedelta
 
@@ -151,6 +152,20 @@ class TestScoreOracle(ScoreCase):
                 ))
                 expected = rfm.quintiles(values)
                 self.assertEqual(rows, [(one, one, one) for one in expected])
+
+    def test_p_alive_when_parameters_are_extreme_then_no_overflow(self):
+        ada = self._customer()
+        with self.at("2026-06-10"):
+            self._buy(ada, "2020-02-01", "2020-02-02")
+            for params in (
+                {"r": 5000, "alpha": 1, "a": 60000, "b": 0.001}, {"r": 0.001, "alpha": 1, "a": 1e-300, "b": 1e300},
+            ):
+                with self.subTest(params):
+                    self.env["ir.config_parameter"].set_param("clm.bgnbd", json.dumps({"params": params}))
+                    self._refresh()
+                    customer = bgnbd.Customer(1, 1 / 7, (TODAY - date(2020, 2, 1)).days / 7)
+                    self.assertAlmostEqual(self._values(ada, "p_alive")[0], bgnbd.p_alive(
+                        customer, bgnbd.Params(**params)), delta=HALF_STEP)
 
     def test_weights_when_changed_then_health_follows_the_formula(self):
         ada = self._customer()

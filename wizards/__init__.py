@@ -1,4 +1,5 @@
 from . import base_partner_merge
+from . import base_partner_merge_success
 from . import clm_billing_export
 from . import clm_contract_wizard
 from . import clm_contract_mass_wizard

@@ -23,7 +23,7 @@ class ClmHandoverRequest(models.TransientModel):
         help="Leave it empty to hand over the customer as a whole.",
     )
     user_id = fields.Many2one("res.users", "To", domain="[('share', '=', False)]")
-    team_id = fields.Many2one("crm.team", "Team", help="Any member may accept, unless somebody is named.")
+    team_id = fields.Many2one("crm.team", help="Any member may accept, unless somebody is named.")
     hours = fields.Integer("Answer Within", required=True, default=HOURS, help="In hours from now.")
     salesperson = fields.Boolean(
         "Becomes the Salesperson", default=True, help="Whoever accepts becomes the salesperson of the customer.",

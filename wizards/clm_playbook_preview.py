@@ -147,7 +147,7 @@ class ClmPlaybookPreviewLine(models.TransientModel):
 
     preview_id = fields.Many2one("clm.playbook.preview", required=True, ondelete="cascade", index=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True, ondelete="cascade")
-    contract_id = fields.Many2one("clm.contract", string="Contract", readonly=True, ondelete="cascade")
+    contract_id = fields.Many2one("clm.contract", readonly=True, ondelete="cascade")
     entered_at = fields.Datetime("Entered On", readonly=True)
 
 

@@ -25,6 +25,10 @@ export class HealthPanel extends Component {
         }[this.props.health.band];
     }
 
+    get why() {
+        return _t("Why %s?", formatInteger(this.props.health.score));
+    }
+
     get change() {
         const { change } = this.props.health;
         if (!isKnown(change)) {
@@ -67,11 +71,15 @@ export class HealthPanel extends Component {
             { name: "segment", label: _t("Segment"), text: rhythm.segment },
             { name: "every", label: _t("Usually buys every"), text: isKnown(rhythm.days) ? days(rhythm.days) : "" },
             { name: "last", label: _t("Last purchase"), text: value.last_purchase && `${day(value.last_purchase)} (${this.ago(value.days_since)})` },
-            { name: "next", label: _t("Next purchase expected"), text: !isOutdated && day(rhythm.next), isLate: rhythm.is_overdue },
+            { name: "next", label: _t("Next purchase expected"), text: !isOutdated && this.expected(rhythm), isLate: rhythm.is_overdue },
             { name: "alive", label: _t("Buys again"), text: isKnown(rhythm.alive) ? _t("%s likely", formatRatio(rhythm.alive)) : "" },
             { name: "since", label: _t("First purchase"), text: day(value.first_purchase) },
         ];
         return facts.filter(({ text }) => text);
+    }
+
+    expected(rhythm) {
+        return rhythm.is_overdue ? _t("%s, overdue", day(rhythm.next)) : day(rhythm.next);
     }
 
     ago(count) {

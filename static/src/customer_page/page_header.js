@@ -1,8 +1,10 @@
 import { Component } from "@odoo/owl";
+import { _t } from "@web/core/l10n/translation";
 import { days } from "./words";
 
-const dialog = (model, partnerId) => ({
+const dialog = (name, model, partnerId) => ({
     type: "ir.actions.act_window",
+    name,
     res_model: model,
     views: [[false, "form"]],
     target: "new",
@@ -24,7 +26,7 @@ export class PageHeader extends Component {
     }
 
     get daysInStage() {
-        return days(this.props.stage.days);
+        return _t("for %s", days(this.props.stage.days));
     }
 
     openContact() {
@@ -32,11 +34,11 @@ export class PageHeader extends Component {
     }
 
     handOver() {
-        this.props.run(dialog("clm.handover.request", this.props.header.id));
+        this.props.run(dialog(_t("Hand Over"), "clm.handover.request", this.props.header.id));
     }
 
     ask() {
-        this.props.run(dialog("clm.feedback.request", this.props.header.id));
+        this.props.run(dialog(_t("Ask for Feedback"), "clm.feedback.request", this.props.header.id));
     }
 
     print() {

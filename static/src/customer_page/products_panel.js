@@ -21,13 +21,17 @@ export class ProductsPanel extends Component {
         ];
     }
 
+    often({ times, last }) {
+        const values = { times: formatInteger(times), day: day(last) };
+        return times === 1 ? _t("once, on %(day)s", values) : _t("%(times)s times, last on %(day)s", values);
+    }
+
     rows(rows) {
         const currencyId = this.props.money.currency.id;
         return rows.map((row) => ({
             ...row,
             number: number(row.quantity),
-            often: row.times === 1 ? _t("once") : _t("%s times", formatInteger(row.times)),
-            on: day(row.last),
+            often: this.often(row),
             value: money(row.amount, currencyId),
             title: exactMoney(row.amount, currencyId),
             hasShare: isKnown(row.share),

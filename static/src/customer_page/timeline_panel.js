@@ -73,13 +73,19 @@ export class TimelinePanel extends Component {
                     this.state.kinds,
                 ])
             );
-            this.state.entries = offset ? [...this.state.entries, ...entries] : entries;
+            this.state.entries = offset ? this.append(entries) : entries;
             this.state.hasMore = hasMore;
             this.remember();
         } catch (error) {
             this.state.error = error.data?.message || error.message || _t("Try again.");
         }
         this.state.isLoading = false;
+    }
+
+    /** What happened meanwhile moves the rest down: nothing is shown twice. */
+    append(entries) {
+        const known = new Set(this.state.entries.map(({ id }) => id));
+        return [...this.state.entries, ...entries.filter(({ id }) => !known.has(id))];
     }
 
     more() {
@@ -116,12 +122,14 @@ export class TimelinePanel extends Component {
         return _t("%(shown)s of %(all)s", { shown: formatInteger(this.state.entries.length), all: formatInteger(all) });
     }
 
+    /** At the turn of a month companies of other time zones may mix two of them. */
     get months() {
         const months = [];
         for (const entry of this.state.entries) {
-            const key = entry.day.slice(0, 7);
-            if (months.at(-1)?.key !== key) {
-                months.push({ key, name: deserializeDate(entry.day).toFormat("LLLL yyyy"), entries: [] });
+            const month = entry.day.slice(0, 7);
+            if (months.at(-1)?.month !== month) {
+                const name = deserializeDate(entry.day).toFormat("LLLL yyyy");
+                months.push({ key: `${month}_${months.length}`, month, name, entries: [] });
             }
             months.at(-1).entries.push(this.describe(entry));
         }

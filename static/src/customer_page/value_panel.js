@@ -52,6 +52,10 @@ export class ValuePanel extends Component {
         return this.amount("overdue", _t("Overdue"), note, "late");
     }
 
+    get scope() {
+        return _t("without taxes, in %s", this.props.money.currency.name);
+    }
+
     get hasTrend() {
         return this.props.value.months.some(({ value }) => isKnown(value) && value);
     }
