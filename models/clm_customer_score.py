@@ -69,7 +69,8 @@ class ClmCustomerScore(models.Model):
     days_since = fields.Integer("Days since Last Purchase", compute="_compute_days")
     rhythm_days = fields.Float(
         "Rhythm", readonly=True, aggregator="avg",
-        help="Days between two purchases; of those who bought on fewer than 3 days, what is usual here.",
+        help="Days between two purchases; of those who bought on fewer than 3 days and have no contract, what is usual"
+        " here.",
     )
     own_rhythm = fields.Float(readonly=True, aggregator="avg", help="Empty: bought on fewer than 3 days.")
     revenue_recent = fields.Monetary("Revenue of Last Half-Year", readonly=True, help="The last 182 days.")

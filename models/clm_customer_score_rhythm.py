@@ -47,7 +47,7 @@ class ClmCustomerScore(models.Model):
                       FROM (
                             SELECT p.*, %(coverage)s AS coverage, %(segment)s AS segment
                               FROM (
-                                    SELECT i.*, COALESCE(i.own_rhythm, cut.rhythm) AS rhythm_days, %(parts)s,
+                                    SELECT i.*, %(usual)s AS rhythm_days, %(parts)s,
                                            %(classes)s, %(rhythm)s
                                       FROM input i CROSS JOIN cut CROSS JOIN edge OFFSET 0
                                    ) p OFFSET 0
@@ -55,6 +55,7 @@ class ClmCustomerScore(models.Model):
                    ) h
             """,
             inputs=self._inputs(params), cuts=self._cuts(), edges=self._edges(), band=self._band(),
+            usual=self._usual_rhythm(),
             least=health.LEAST_COVERAGE - 1e-9, health=self._health(), coverage=self._coverage(),
             segment=self._segment(), parts=self._named({
                 f"part_{code}": self._rounded(part) for code, part in self._parts(params).items()
@@ -86,8 +87,15 @@ class ClmCustomerScore(models.Model):
         }
 
     @api.model
+    def _usual_rhythm(self) -> SQL:
+        """:return: SQL of the days between two purchases: the customer's own, or else those of the median customer. Who
+            has a contract in force need not order anything, so without a rhythm of their own none is expected of them
+        """
+        return SQL("COALESCE(i.own_rhythm, CASE WHEN i.contracts = 0 THEN cut.rhythm END)")
+
+    @api.model
     def _part_recency(self, params) -> SQL:
-        rhythm = SQL("COALESCE(i.own_rhythm, cut.rhythm)")
+        rhythm = self._usual_rhythm()
         return SQL(
             """
             CASE WHEN %(rhythm)s <= 0 THEN (i.last_purchase >= %(day)s)::int4::float8

@@ -47,6 +47,19 @@ class TestScoreParts(ScoreCase):
             self._refresh()
             self.assertEqual(self._values(ada, "part_recency", "health", "next_purchase"), (None, None, None))
 
+    def test_recency_when_a_contract_runs_then_only_by_an_own_rhythm(self):
+        eve = self._customer("Eve")
+        with self.at("2026-01-01"):
+            self._create_billed("2026-01-01")
+        with self.at("2026-03-02"):
+            self._buy(eve, "2026-01-01", "2026-01-31", "2026-03-02")
+            self._buy(self.partner, "2026-02-10")
+            self._refresh()
+            self.assertEqual(self._values(self.partner, "contracts", "rhythm_days", "part_recency"), (1, None, None))
+            self._buy(self.partner, "2026-01-21", "2026-01-31")
+            self._refresh()
+            self.assertEqual(self._values(self.partner, "contracts", "rhythm_days", "part_recency"), (1, 10.0, 0.5))
+
     def test_purchases_when_of_one_day_then_one(self):
         ada = self._customer()
         with self.at("2026-03-02"):
