@@ -30,6 +30,7 @@ class ResPartner(models.Model):
     def _search_lifecycle_turned_red(self, operator, value):
         if operator != "in":
             return NotImplemented
+        self._check_field_access(self._fields["lifecycle_turned_red"], "read")
         # sudo: which customers the user sees is decided by the search for them
         scores = self.env["clm.customer.score"].sudo()._search(TURNED_RED)
         red = Domain("id", "in", scores.subselect("partner_id"))

@@ -69,6 +69,7 @@ class ResPartner(models.Model):
     def _search_lifecycle_cohort(self, operator, value):
         if operator != "in":
             return NotImplemented
+        self._check_field_access(self._fields["lifecycle_cohort"], "read")
         found = Domain.FALSE
         for cell in value:
             if not (match := CELL.fullmatch(str(cell))):

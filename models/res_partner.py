@@ -85,6 +85,7 @@ class ResPartner(models.Model):
     def _search_lifecycle_is_rotting(self, operator, value):
         if operator != "in":
             return NotImplemented
+        self._check_field_access(self._fields["lifecycle_is_rotting"], "read")
         now = fields.Datetime.now()
         stages = self.env["clm.stage"].search([("rotting_threshold_days", ">", 0)])
         rotting = Domain.OR(

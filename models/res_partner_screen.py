@@ -37,6 +37,7 @@ class ResPartner(models.Model):
     def _search_lifecycle_state(self, operator, value):
         if operator != "in":
             return NotImplemented
+        self._check_field_access(self._fields["lifecycle_state"], "read")
         states = [state or "" for state in value]
         return Domain.custom(to_sql=lambda model, alias, query: SQL(
             "COALESCE(%s, '') = ANY(%s)", model._lifecycle_state_sql(alias, query), states

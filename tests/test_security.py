@@ -43,6 +43,17 @@ class TestSecurity(ClmCase):
         with self.assertRaises(AccessError):
             visit.action_open_evidence()
 
+    def test_who_has_no_lifecycle_cannot_search_by_it(self):
+        for name, value in (
+            ("lifecycle_state", "overdue"), ("lifecycle_is_rotting", True), ("lifecycle_cohort", "2026-01-01/0"),
+            ("lifecycle_turned_red", True), ("lifecycle_health", 50), ("lifecycle_segment", "lost"),
+            ("lifecycle_overdue_buyer", True),
+        ):
+            with self.subTest(name):
+                self.env["res.partner"].with_user(self.viewer).search([(name, "=", value)])
+                with self.assertRaises(AccessError):
+                    self.env["res.partner"].with_user(self.internal).search([(name, "=", value)])
+
     def test_viewer_cannot_move(self):
         with self.assertRaises(AccessError):
             self._as(self.viewer).action_lifecycle_move(self.retention.id)

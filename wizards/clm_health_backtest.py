@@ -34,7 +34,7 @@ class ClmHealthBacktest(models.TransientModel):
     recall = fields.Float(
         "Lost Who Were Red", compute="_compute_totals", help="Recall, among those whose health was known.")
     share = fields.Float(
-        "Of All Lost", compute="_compute_totals", help="The same, where unknown health counts as not red.")
+        "Red of All Lost", compute="_compute_totals", help="The same, where unknown health counts as not red.")
 
     @api.constrains("quarters")
     def _check_quarters(self):
