@@ -1,10 +1,14 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
+from ..tools import bgnbd
 from ..tools.health import SCALES, health
 
 #: Days with a purchase from which on the probability of another one says something.
 LEAST_DAYS = 2
+#: Days ahead for which purchases are foretold, and months of health that are shown, the running one included.
+DAYS_AHEAD = 90
+MONTHS = 12
 
 
 class ClmCustomerPage(models.AbstractModel):
@@ -37,6 +41,7 @@ class ClmCustomerPage(models.AbstractModel):
         return {
             "score": score.health if score.band else None, "band": score.band or None, "coverage": score.coverage,
             "change": score.change if score.change or score.health_last_month else None,
+            "months": self._prepare_health_months(customer, score),
             "parts": [
                 {
                     "code": factor.code, "name": factor.name, "value": values[factor.code],
@@ -48,6 +53,22 @@ class ClmCustomerPage(models.AbstractModel):
                 for factor in factors
             ],
         }
+
+    @api.model
+    def _prepare_health_months(self, customer, score):
+        """:return: the health at the end of the last months and now, oldest first; None where it was not known"""
+        this_month = fields.Date.start_of(score._today(), "month")
+        months = [fields.Date.subtract(this_month, months=back) for back in range(MONTHS - 1, 0, -1)]
+        rows = self.env["clm.customer.score.history"].search([("partner_id", "=", customer.id)])
+        known = {
+            month: row.health for row in rows for month in months
+            if row.month <= month and (not row.month_until or month <= row.month_until)
+        }
+        known[this_month] = score.health if score.band else None
+        return [
+            {"label": format_date(self.env, month, date_format="MMM y"), "value": known.get(month), "goal": None}
+            for month in (*months, this_month)
+        ]
 
     @api.model
     def _part_values(self, score, codes):
@@ -120,4 +141,17 @@ class ClmCustomerPage(models.AbstractModel):
             "next": self._day(score.next_purchase),
             "is_overdue": score.is_overdue_buyer,
             "alive": score.p_alive or None if score.purchase_days >= LEAST_DAYS else None,
+            "expected": self._expected_purchases(score),
         }
+
+    @api.model
+    def _expected_purchases(self, score):
+        """:return: purchases to expect within 90 days; None for who bought once, and while there is no model"""
+        params = score.sudo()._bgnbd()  # sudo: a parameter of the system
+        if not params or score.purchase_days < LEAST_DAYS:
+            return None
+        customer = bgnbd.Customer(
+            score.purchase_days - 1, (score.last_purchase - score.first_purchase).days / 7,
+            (score._today() - score.first_purchase).days / 7,
+        )
+        return bgnbd.expected_purchases(DAYS_AHEAD / 7, customer, bgnbd.Params(**params))

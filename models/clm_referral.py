@@ -57,6 +57,8 @@ class ClmReferral(models.Model):
 
         :param partner_ids: ids of any contacts; each stands for its commercial partner, and for itself
         """
+        if not partner_ids:  # somebody else holds them all
+            return
         self.env.flush_all()
         known, sources = self._known()
         if not known and not sources:
@@ -103,7 +105,7 @@ class ClmReferral(models.Model):
         rows = self.env.execute_query(SQL(
             """
             WITH batch AS MATERIALIZED (
-                SELECT unnest(%(ids)s) AS id
+                SELECT unnest(%(ids)s::int4[]) AS id
                  UNION
                 SELECT commercial_partner_id FROM res_partner WHERE id = ANY(%(ids)s)
             ),

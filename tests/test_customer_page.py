@@ -1,10 +1,14 @@
+import json
 from datetime import datetime, timedelta
+
+from dateutil.relativedelta import relativedelta
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ..tools import bgnbd
 from ..tools.next_action import CODES, Action
 from .billing_common import BillingCase
 
@@ -497,6 +501,39 @@ class TestCustomerPageSuccess(PageCase):
                 found = getattr(model, f"_next_{action.code}")(self.partner, page, action.values)
                 self.assertEqual(set(found), {"title", "reason", "button", "action"})
                 self.assertTrue(found["title"] and found["reason"] and found["button"])
+
+    def test_health_when_recorded_by_month_then_its_trend_with_gaps_and_today(self):
+        self._create_order(self.partner, self.days_ago(5))
+        self.env["clm.lifecycle.engine"]._sync(self.partner.ids)
+        score = self.env["clm.customer.score"]
+        score._refresh()
+        this_month = score._today().replace(day=1)
+        self.env["clm.customer.score.history"].create([
+            {
+                "partner_id": self.partner.id, "month": this_month - relativedelta(months=first),
+                "month_until": this_month - relativedelta(months=last) if last else False,
+                "health": health, "band": band,
+            }
+            for first, last, health, band in (
+                (30, 20, 90, "green"), (14, 10, 40, "red"), (3, 2, 60, "yellow"), (1, 0, 80, "green"),
+            )
+        ])
+        score.search([("partner_id", "=", self.partner.id)]).write({"health": 77, "band": "green"})
+        months = self._page(self.viewer)["health"]["months"]
+        self.assertEqual([month["value"] for month in months], [40, 40, *[None] * 6, 60, 60, 80, 77])
+
+    def test_purchases_expected_when_there_is_a_model_then_of_it(self):
+        for days in (200, 100, 30):
+            self._create_order(self.partner, self.days_ago(days))
+        self.env["clm.lifecycle.engine"]._sync(self.partner.ids)
+        score = self.env["clm.customer.score"]
+        score._refresh()
+        self.env["ir.config_parameter"].search([("key", "=", "clm.bgnbd")]).unlink()
+        self.assertIsNone(self._page(self.viewer)["rhythm"]["expected"])
+        params = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+        self.env["ir.config_parameter"].set_param("clm.bgnbd", json.dumps({"day": "2026-01-01", "params": params}))
+        expected = bgnbd.expected_purchases(90 / 7, bgnbd.Customer(2, 170 / 7, 200 / 7), bgnbd.Params(**params))
+        self.assertAlmostEqual(self._page(self.viewer)["rhythm"]["expected"], expected, delta=0.05)
 
     def test_health_when_computed_then_its_parts_add_up_and_are_told_in_words(self):
         for days in (400, 300, 200, 100, 5):

@@ -335,6 +335,15 @@ class TestReferral(ReferralCase):
 
     # === COST === #
 
+    def test_batch_that_others_hold_as_a_whole_waits_for_later(self):
+        ada, bob = self._create_partner("Ada"), self._create_partner("Bob")
+        self._refer(bob, ada)
+        self._bought(bob)
+        self.engine._process_queue()
+        self.patch(self.env.registry["clm.ledger"], "_sync", lambda ledger, partner_ids, now=None: set(partner_ids))
+        self.assertEqual(self.engine._sync(bob.ids), set(bob.ids))
+        self.assertIn(bob.id, self.queue._take(10))
+
     def test_sync_costs_one_statement_where_nobody_was_brought(self):
         self.env.cr.execute(SQL("DELETE FROM clm_referral"))
         self.env.cr.execute(SQL("UPDATE res_partner SET referred_by_id = NULL"))

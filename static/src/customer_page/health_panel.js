@@ -1,13 +1,14 @@
 import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
+import { Sparkline } from "../cockpit/sparkline";
 import { formatRatio } from "../ratio/ratio";
 import { Panel } from "./panel";
-import { day, days, formatInteger, isKnown } from "./words";
+import { day, days, formatInteger, isKnown, number } from "./words";
 
 /** How the customer is doing and why, and how often it buys. */
 export class HealthPanel extends Component {
     static template = "clm.CustomerHealth";
-    static components = { Panel };
+    static components = { Panel, Sparkline };
     static props = {
         health: { type: [Object, { value: null }], optional: true },
         rhythm: { type: [Object, { value: null }], optional: true },
@@ -46,6 +47,11 @@ export class HealthPanel extends Component {
         return isKnown(coverage) && coverage < 1 ? _t("%s of what counts is known.", formatRatio(coverage)) : "";
     }
 
+    /** One month alone is no trend. */
+    get hasTrend() {
+        return this.props.health.months.filter(({ value }) => isKnown(value)).length > 1;
+    }
+
     get parts() {
         return this.props.health.parts.map((part) => ({
             ...part,
@@ -73,9 +79,15 @@ export class HealthPanel extends Component {
             { name: "last", label: _t("Last purchase"), text: value.last_purchase && `${day(value.last_purchase)} (${this.ago(value.days_since)})` },
             { name: "next", label: _t("Next purchase expected"), text: !isOutdated && this.expected(rhythm), isLate: rhythm.is_overdue },
             { name: "alive", label: _t("Buys again"), text: isKnown(rhythm.alive) ? _t("%s likely", formatRatio(rhythm.alive)) : "" },
+            { name: "expected", label: _t("Expected in 90 days"), text: isKnown(rhythm.expected) ? this.purchases(rhythm.expected) : "" },
             { name: "since", label: _t("First purchase"), text: day(value.first_purchase) },
         ];
         return facts.filter(({ text }) => text);
+    }
+
+    purchases(count) {
+        const shown = number(Math.round(10 * count) / 10);
+        return shown === number(1) ? _t("1 purchase") : _t("%s purchases", shown);
     }
 
     expected(rhythm) {

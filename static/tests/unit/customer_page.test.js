@@ -130,6 +130,19 @@ test("the rhythm tells what is expected, unless the customer bought since", asyn
     expect("[data-fact=next]").toHaveCount(0);
 });
 
+test("the health of the last months is drawn and read aloud", async () => {
+    await openPage();
+    expect("[data-health=months] svg").toHaveAttribute("aria-label", "Trend: Jan 2025: n/a; Feb 2025: 55; Mar 2025: 43");
+});
+
+test("a health known for one month has no trend", async () => {
+    const page = makePage();
+    answer = () => ({ ...page, health: { ...page.health, months: page.health.months.slice(-1) } });
+    await openPage();
+    expect("[data-health=months]").toHaveCount(0);
+    expect("[data-fact=expected] dd").toHaveText("2.4 purchases");
+});
+
 test("an unknown health and a first purchase to come are said", async () => {
     const page = makePage();
     answer = () => ({ ...page, health: null, rhythm: null, value: { ...page.value, last_purchase: null, first_purchase: null } });

@@ -111,12 +111,17 @@ export function makePage(changes = {}) {
             band: "red",
             coverage: 0.65,
             change: -12,
+            months: [
+                { label: "Jan 2025", value: null, goal: null },
+                { label: "Feb 2025", value: 55, goal: null },
+                { label: "Mar 2025", value: 43, goal: null },
+            ],
             parts: [
                 { code: "recency", name: "Recency", value: 0.25, weight: 0.6, points: 15, text: "last bought 9 days ago, usually every 3 days" },
                 { code: "notice", name: "Notice", value: null, weight: 0.1, points: null, text: "" },
             ],
         },
-        rhythm: { segment: "At Risk", days: 3, last: "2025-03-01", next: "2025-03-04", is_overdue: true, alive: 0.42 },
+        rhythm: { segment: "At Risk", days: 3, last: "2025-03-01", next: "2025-03-04", is_overdue: true, alive: 0.42, expected: 2.44 },
         feedback: {
             waiting: 1,
             count: 1,
