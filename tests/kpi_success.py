@@ -16,7 +16,11 @@ class SuccessData(SalesData):
 
     @classmethod
     def _create_referrals(cls):
-        """Some brought others, a few of whom never bought."""
+        """Some brought others, a few of whom never bought. Nobody else did, nor any source."""
+        cls.env.cr.execute("UPDATE res_partner SET referred_by_id = NULL WHERE referred_by_id IS NOT NULL")
+        cls.env.cr.execute("UPDATE utm_source SET clm_partner_id = NULL WHERE clm_partner_id IS NOT NULL")
+        cls.env.cr.execute("DELETE FROM clm_referral")
+        cls.env.invalidate_all()
         brought = cls.chance.sample(list(cls.customers), 30)
         for partner in brought:
             referrer = cls.chance.choice([other for other in cls.customers if other not in brought])
