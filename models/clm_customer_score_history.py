@@ -39,27 +39,29 @@ class ClmCustomerScoreHistory(models.Model):
         """
         score = self.env["clm.customer.score"]
         score._keep_found(score._select(_last_day(month)), ("partner_id", "health", "band"))
-        self.env.cr.execute(SQL(
-            """
-            UPDATE clm_customer_score_history h SET month_until = %s
-             WHERE h.month_until IS NULL AND NOT EXISTS (
-                   SELECT FROM clm_score_found found WHERE found.partner_id = h.partner_id AND found.health = h.health
-                   )
-            """,
-            fields.Date.subtract(month, months=1),
-        ))
-        self.env.cr.execute(SQL(
-            """
-            INSERT INTO clm_customer_score_history (partner_id, month, health, band)
-            SELECT found.partner_id, %s, found.health, found.band
-              FROM clm_score_found found
-             WHERE found.health IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM clm_customer_score_history h
-                    WHERE h.partner_id = found.partner_id AND h.month_until IS NULL
-                   )
-            """,
-            month,
-        ))
+        with score._joined_by_hash():
+            self.env.cr.execute(SQL(
+                """
+                UPDATE clm_customer_score_history h SET month_until = %s
+                 WHERE h.month_until IS NULL AND NOT EXISTS (
+                       SELECT FROM clm_score_found found
+                        WHERE found.partner_id = h.partner_id AND found.health = h.health
+                       )
+                """,
+                fields.Date.subtract(month, months=1),
+            ))
+            self.env.cr.execute(SQL(
+                """
+                INSERT INTO clm_customer_score_history (partner_id, month, health, band)
+                SELECT found.partner_id, %s, found.health, found.band
+                  FROM clm_score_found found
+                 WHERE found.health IS NOT NULL AND NOT EXISTS (
+                       SELECT FROM clm_customer_score_history h
+                        WHERE h.partner_id = found.partner_id AND h.month_until IS NULL
+                       )
+                """,
+                month,
+            ))
         self.invalidate_model()
 
     @api.model
