@@ -6,6 +6,8 @@ from datetime import date
 UNLOCK = object()
 #: Given in a context, a change of lines or clauses is followed up by the contract that is being written.
 COLLECT = object()
+#: Key of a context: history is being reconstructed or imported, nothing is set in motion.
+BULK = "clm_bulk"
 
 MAX_MONTHS = 1200
 MAX_NOTICE = 400

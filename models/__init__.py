@@ -15,6 +15,7 @@ from . import clm_lifecycle_engine
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import clm_customer_filter
 from . import res_partner_screen
 from . import res_partner_revenue
 from . import crm_lead

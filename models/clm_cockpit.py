@@ -308,7 +308,7 @@ class ClmCockpit(models.AbstractModel):
     def _can_open(self, kpi):
         """:return: whether the user may read the records behind a KPI"""
         if kpi.is_custom:
-            model = kpi.sudo().model_id.model
+            model = kpi.sudo().model_id.model  # sudo: models are readable by system administrators only
             return model in self.env and self.env[model].has_access("read")
         return self.env[FAMILY_MODELS[source_of(kpi.measure).family]].has_access("read")
 

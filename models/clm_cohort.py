@@ -25,7 +25,6 @@ class ClmEvent(models.Model):
         :param int age: months after; 0: the whole cohort
         """
         company = self.env.company
-        orders, invoices = self._event_orders(SQL("batch")), self._event_invoices(SQL("batch"))
         buyers = self._buyers_of(month)
         if age:
             buyers = SQL("%s INTERSECT %s", buyers, self._buyers_of(fields.Date.add(month, months=age)))
@@ -38,10 +37,10 @@ class ClmEvent(models.Model):
             )
             SELECT partner_id FROM buyer
             EXCEPT
-            SELECT e.partner_id FROM (%(orders)s UNION ALL %(invoices)s) e
+            SELECT e.partner_id FROM (%(purchases)s) e
              WHERE e.kind != 'refund' AND e.company_id = %(company)s AND e.day < %(month)s
             """,
-            buyers=buyers, orders=orders, invoices=invoices, company=company.id, month=month,
+            buyers=buyers, purchases=self._purchases(SQL("batch")), company=company.id, month=month,
         )
 
     @api.model

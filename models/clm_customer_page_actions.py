@@ -1,12 +1,13 @@
 from odoo import api, fields, models
 
 from ..tools import next_action
+from ..tools.feedback import CSAT, LIMITS, NPS, SCALES
 
 #: Next best actions that are shown.
 ACTIONS_SHOWN = 3
 URGENCIES = {next_action.NOW: "high", next_action.SOON: "medium", next_action.SOME_TIME: "low"}
-#: From these scores on somebody would recommend us.
-PROMOTER = {"nps": 9, "csat": 5}
+#: From these scores on somebody would recommend us: of satisfaction, the best one only.
+PROMOTER = {NPS: LIMITS[NPS][1], CSAT: SCALES[CSAT][1]}
 
 
 class ClmCustomerPage(models.AbstractModel):

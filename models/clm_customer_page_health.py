@@ -2,7 +2,8 @@ from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
 from ..tools import bgnbd
-from ..tools.health import SCALES, health
+from ..tools.feedback import SCALES
+from ..tools.health import health
 
 #: Days with a purchase from which on the probability of another one says something.
 LEAST_DAYS = 2

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
-from .clm_feedback import ANSWERED, CSAT, NPS, OPEN, SCALES
+from ..tools.feedback import CSAT, NPS, SCALES, sentiment
+from .clm_feedback import ANSWERED, OPEN
 
 #: Rows of the lists.
 ANSWERS_SHOWN = 5
@@ -75,7 +76,7 @@ class ClmCustomerPage(models.AbstractModel):
                 "id": rating.id, "model": "rating.rating", "can_open": False,
                 "kind": CSAT, "kind_label": self.env._("Rating"),
                 "score": rating.rating, "scale": SCALES[CSAT][1],
-                "sentiment": "bad" if rating.rating < 3 else "neutral" if rating.rating < 4 else "good",
+                "sentiment": sentiment(CSAT, rating.rating),
                 "comment": rating.feedback or "",
                 "date": fields.Datetime.to_string(rating.rated_on or rating.write_date),
                 "who": rating.partner_id.name or "", "about": rating.res_name or "",

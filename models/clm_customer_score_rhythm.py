@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..tools import bgnbd, bgnbd_fit, health, rfm, rhythm
+from ..tools.feedback import SCALES
 
 _logger = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class ClmCustomerScore(models.Model):
     def _part_feedback(self) -> SQL:
         return SQL("CASE i.last_kind %s END", SQL(" ").join(
             SQL("WHEN %s THEN (i.last_score - %s) / %s", kind, least, most - least)
-            for kind, (least, most) in health.SCALES.items()
+            for kind, (least, most) in SCALES.items()
         ))
 
     @api.model

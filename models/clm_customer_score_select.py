@@ -98,7 +98,7 @@ class ClmCustomerScore(models.Model):
             """,
             money=self._in_main_currency(SQL("x.amount"), SQL("x.company_id")), day=params["day"],
             half=params["day"] - timedelta(days=HALF), year=params["day"] - timedelta(days=YEAR),
-            events=self.env["clm.event"]._purchases(),
+            events=self.env["clm.event"]._purchases(SQL("res_partner")),
         )
 
     @api.model
@@ -275,13 +275,3 @@ class ClmCustomerScore(models.Model):
         if set(rates.values()) == {1.0}:
             return amount
         return SQL("%s * (%s)::numeric", amount, self.env["clm.event"]._event_by_company(company, rates))
-
-
-class ClmEvent(models.Model):
-    _inherit = "clm.event"
-
-    @api.model
-    def _purchases(self) -> SQL:
-        """:return: the orders, invoices and credit notes of all customers, as one query"""
-        partners = SQL("res_partner")
-        return SQL("%s UNION ALL %s", self._event_orders(partners), self._event_invoices(partners))

@@ -9,7 +9,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, ormcache
 from odoo.tools.safe_eval import safe_eval
 
-from .clm_lifecycle_engine import BULK
+from ..const import BULK
 from .clm_playbook import CONTRACT, STAGE
 
 _logger = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ class ClmPlaybook(models.Model):
         # sudo: see _active_triggers
         return self.sudo().with_context(active_test=True).search([("trigger", "=", trigger), ("state", "=", "active")])
 
-    def _search_customers(self, **options):
+    def _search_customers(self):
         """:return: Query of the customers that the filter lets through, archived ones included, of all companies"""
         self.ensure_one()
         domain = Domain(safe_eval(self.partner_domain or "[]"))
         # sudo: a playbook is about customers whom nobody in particular sees
-        return self.env["res.partner"].sudo().with_context(active_test=False)._search(domain, **options)
+        return self.env["res.partner"].sudo().with_context(active_test=False)._search(domain)
 
     def _sql_entries(self, condition, among=None):
         """Select the entries that start these playbooks, all of one trigger.

@@ -123,7 +123,16 @@ class ClmEvent(models.Model):
         contacts = SQL(
             "(SELECT x.id, x.commercial_partner_id FROM res_partner x WHERE x.commercial_partner_id = %s)", partner_id,
         )
-        return SQL("%s UNION ALL %s", self._event_orders(contacts), self._event_invoices(contacts))
+        return self._purchases(contacts)
+
+    @api.model
+    def _purchases(self, partners):
+        """The orders, invoices and credit notes of some partners, whenever they were.
+
+        :param SQL partners: see :meth:`_event_sources`
+        :return: ``SQL``
+        """
+        return SQL("%s UNION ALL %s", self._event_orders(partners), self._event_invoices(partners))
 
     @api.model
     def _event_limit(self, column, company, days=0):

@@ -6,13 +6,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-NPS = "nps"
-CSAT = "csat"
+from ..tools.feedback import CSAT, NPS, SCALES, sentiment
+
 KINDS = [(NPS, "Recommendation (0–10)"), (CSAT, "Satisfaction (1–5)")]
-#: Lowest and highest score by kind.
-SCALES = {NPS: (0, 10), CSAT: (1, 5)}
-#: By kind: from which score on an answer is neutral, and from which on it is good.
-SENTIMENTS = {NPS: (7, 9), CSAT: (3, 4)}
 WAITING, SENT, ANSWERED, EXPIRED, CANCELLED = "waiting", "sent", "answered", "expired", "cancelled"
 STATES = [
     (WAITING, "Waiting"), (SENT, "Sent"), (ANSWERED, "Answered"), (EXPIRED, "Expired"), (CANCELLED, "Cancelled"),
@@ -129,11 +125,8 @@ class ClmFeedback(models.Model):
     @api.depends("state", "score", "kind")
     def _compute_sentiment(self):
         for feedback in self:
-            if feedback.state != ANSWERED:
-                feedback.sentiment = False
-                continue
-            neutral, good = SENTIMENTS[feedback.kind]
-            feedback.sentiment = "bad" if feedback.score < neutral else "neutral" if feedback.score < good else "good"
+            is_answered = feedback.state == ANSWERED
+            feedback.sentiment = sentiment(feedback.kind, feedback.score) if is_answered else False
 
     @api.depends("state", "score", "kind", "comment")
     def _compute_answer(self):

@@ -3,7 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, consteq
 
-from .clm_feedback import ANSWERED, CANCELLED, MAX_COMMENT, OPEN, SCALES, SENT
+from ..tools.feedback import SCALES
+from .clm_feedback import ANSWERED, CANCELLED, MAX_COMMENT, OPEN, SENT
 
 
 class ClmFeedback(models.Model):

@@ -5,7 +5,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from .clm_feedback import CANCELLED, CSAT, EXPIRED, NPS, SCALES, SENT, WAITING
+from ..tools.feedback import CSAT, NPS, SCALES
+from .clm_feedback import CANCELLED, EXPIRED, SENT, WAITING
 
 _logger = logging.getLogger(__name__)
 

@@ -1,12 +1,12 @@
 import logging
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tools.safe_eval import safe_eval
 
-from .clm_feedback import KINDS, NPS, SENT, WAITING
+from ..tools.feedback import NPS
+from .clm_feedback import KINDS, SENT, WAITING
 
 _logger = logging.getLogger(__name__)
 
@@ -81,8 +81,10 @@ class ClmFeedbackWave(models.Model):
     @api.depends("partner_domain", "company_id")
     def _compute_preview_count(self):
         for wave in self:
-            wave.preview_count = 0 if wave._domain_problem() else self.env["res.partner"].search_count(
-                wave._customers_domain())
+            try:
+                wave.preview_count = self.env["res.partner"].search_count(wave._customers_domain())
+            except (AccessError, ValidationError):  # still being typed, or about what the user may not see
+                wave.preview_count = 0
 
     @api.depends("request_ids.state", "request_ids.sentiment", "request_ids.sent_at", "skipped_count")
     def _compute_figures(self):
@@ -112,25 +114,16 @@ class ClmFeedbackWave(models.Model):
     @api.constrains("partner_domain")
     def _check_partner_domain(self):
         for wave in self:
-            problem = wave._domain_problem()
-            if problem:
-                raise ValidationError(self.env._(
-                    "The filter of customers cannot be read (%(error)s). Build it anew.", error=problem))
-
-    def _domain_problem(self):
-        """:return: what is wrong with the filter of customers, or ``None``"""
-        try:
-            self.env["res.partner"]._search(self._customers_domain(), limit=1)
-        except Exception as error:  # noqa: BLE001 anything can be typed there
-            return error
-        return None
+            wave._customers_domain()
 
     def _customers_domain(self):
-        """:return: domain of the customers that are asked"""
+        """:return: domain of the customers that are asked
+        :raise ValidationError: when the filter cannot be read
+        """
         self.ensure_one()
         return (
-            Domain(safe_eval(self.partner_domain or "[]")) & Domain("lifecycle_cycle", ">", 0)
-            & Domain("company_id", "in", [False, self.company_id.id])
+            self.env["res.partner"]._lifecycle_filter(self.partner_domain, self.name)
+            & Domain("lifecycle_cycle", ">", 0) & Domain("company_id", "in", [False, self.company_id.id])
         )
 
     def write(self, vals):

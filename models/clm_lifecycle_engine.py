@@ -6,13 +6,13 @@ import psycopg2.errors
 from odoo import api, fields, models, modules
 from odoo.tools import SQL, config, mute_logger, split_every
 
+from ..const import BULK
+
 _logger = logging.getLogger(__name__)
 
 # Partners in a batch. Memory grows with this alone; with many more, PostgreSQL would read whole tables for each batch.
 BATCH_SIZE = 2000
 MAX_CONFLICTS = 20
-#: In a context: history is being reconstructed or imported, nothing is set in motion.
-BULK = "clm_bulk"
 # what PostgreSQL says when two workers met: start the batch anew
 CONFLICTS = (
     psycopg2.errors.SerializationFailure,

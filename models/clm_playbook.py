@@ -97,13 +97,7 @@ class ClmPlaybook(models.Model):
     @api.constrains("partner_domain")
     def _check_partner_domain(self):
         for playbook in self:
-            try:
-                playbook._search_customers(limit=1)
-            except Exception as error:
-                raise ValidationError(self.env._(
-                    "%(playbook)s: the filter on customers cannot be read (%(error)s). Build it anew.",
-                    playbook=playbook.name, error=error,
-                )) from error
+            self.env["res.partner"]._lifecycle_filter(playbook.partner_domain, playbook.name)
 
     # === CRUD === #
 

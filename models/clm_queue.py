@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
+from ..const import BULK
+
 
 class ClmQueue(models.Model):
     """Append-only list of "this partner changed".
@@ -27,24 +29,26 @@ class ClmQueue(models.Model):
     def _push(self, partner_ids):
         """Queue partners and wake the engine's cron when the transaction commits: one SQL statement.
 
+        While history is being reconstructed, whom that concerns belongs to it: no live change, no playbook.
+
         :param partner_ids: iterable of ``res.partner`` ids (any contact: the engine finds the customer)
         """
         ids = sorted({partner_id for partner_id in partner_ids if partner_id})
         if not ids:
             return
-        cr = self.env.cr
-        cr.execute(SQL(
+        bulk = bool(self.env.context.get(BULK))
+        self.env.cr.execute(SQL(
             """
             WITH pushed AS (
                 INSERT INTO clm_queue (partner_id, bulk, queued_at)
-                SELECT unnest(%s), FALSE, now() AT TIME ZONE 'UTC'
+                SELECT unnest(%s), %s, now() AT TIME ZONE 'UTC'
             )
             INSERT INTO ir_cron_trigger (cron_id, call_at)
             SELECT res_id, now() AT TIME ZONE 'UTC'
               FROM ir_model_data
-             WHERE module = 'clm' AND name = 'ir_cron_process_queue'
+             WHERE module = 'clm' AND name = %s
             """,
-            ids,
+            ids, bulk, "ir_cron_rebuild" if bulk else "ir_cron_process_queue",
         ))
         self._wake()
 

@@ -3,8 +3,6 @@ from collections import namedtuple
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .clm_lifecycle_engine import BULK
-
 Change = namedtuple("Change", (
     "partner_id", "stored_id", "old_referrer_id", "old_converted_at",
     "contact_id", "referrer_id", "origin", "converted_at",
@@ -236,25 +234,3 @@ class ClmReferral(models.Model):
             """,
             *(list(column) for column in zip(*rows, strict=True)),
         ))
-
-
-class ClmQueue(models.Model):
-    _inherit = "clm.queue"
-
-    @api.model
-    def _push(self, partner_ids):
-        """While history is being reconstructed, whom that concerns belongs to it: no live change, no playbook."""
-        if not self.env.context.get(BULK):
-            return super()._push(partner_ids)
-        ids = sorted({partner_id for partner_id in partner_ids if partner_id})
-        if ids:
-            self.env.cr.execute(SQL(
-                """
-                INSERT INTO clm_queue (partner_id, bulk, queued_at)
-                SELECT unnest(%s), TRUE, now() AT TIME ZONE 'UTC'
-                """,
-                ids,
-            ))
-            # sudo: whoever may rebuild need not be allowed to read crons
-            self.env.ref("clm.ir_cron_rebuild").sudo()._trigger()
-        return None

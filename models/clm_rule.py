@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Domain
 from odoo.tools.safe_eval import safe_eval
 
 
@@ -63,14 +62,7 @@ class ClmRule(models.Model):
     @api.constrains("partner_domain")
     def _check_partner_domain(self):
         for rule in self:
-            try:
-                domain = Domain(rule._get_partner_domain())
-                self.env["res.partner"].sudo()._search(domain, limit=1)  # sudo: only the syntax is tried
-            except Exception as error:
-                raise ValidationError(self.env._(
-                    "Rule %(rule)s: the filter on customers cannot be read (%(error)s). Build it anew.",
-                    rule=rule.name, error=error,
-                )) from error
+            self.env["res.partner"]._lifecycle_filter(rule.partner_domain, rule.name)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_history(self):

@@ -1,7 +1,4 @@
-from odoo import api, fields, models
-from odoo.exceptions import UserError
-from odoo.fields import Domain
-from odoo.tools.safe_eval import safe_eval
+from odoo import fields, models
 
 from .clm_ledger import CUSTOMER_DOMAIN, DEFAULT_CUSTOMER_DOMAIN
 
@@ -24,20 +21,10 @@ class ResConfigSettings(models.TransientModel):
         help="Companies and persons without a company that match have a lifecycle.",
     )
 
-    @api.model
-    def _check_customer_domain(self, text):
-        try:
-            domain = Domain(safe_eval(text))
-            self.env["res.partner"]._search(domain, limit=1)
-        except Exception as error:
-            raise UserError(self.env._(
-                "The filter that says who has a lifecycle cannot be read (%(error)s). Build it anew.", error=error
-            )) from error
-
     def set_values(self):
         ledger = self.env["clm.ledger"]
         before = ledger._customer_domain()
-        self._check_customer_domain(self.lifecycle_customer_domain or "[]")
+        self.env["res.partner"]._lifecycle_filter(self.lifecycle_customer_domain, self.env._("Who has a lifecycle"))
         res = super().set_values()
         if ledger._customer_domain() != before:
             self.env["clm.lifecycle.engine"]._enqueue_all()

@@ -5,9 +5,8 @@ from odoo.tools import SQL
 
 from ..models.clm_feedback import KINDS
 from ..models.clm_feedback_event import OFFSETS
-
-#: Quantile of the normal distribution for intervals of 95 %, as in ``tools.kpi_math``.
-Z = 1.959964
+from ..tools.feedback import CSAT, LIMITS
+from ..tools.kpi_math import Z95
 
 
 class ClmFeedbackReport(models.Model):
@@ -85,11 +84,11 @@ class ClmFeedbackReport(models.Model):
             SELECT a.*,
                    1 AS answers,
                    CASE WHEN a.kind = 'nps' THEN
-                        CASE WHEN a.score >= 9 THEN 100 WHEN a.score <= 6 THEN -100 ELSE 0 END
+                        CASE a.sentiment WHEN 'good' THEN 100 WHEN 'bad' THEN -100 ELSE 0 END
                    END::float8 AS nps,
                    NULL::float8 AS nps_low,
                    NULL::float8 AS nps_high,
-                   CASE WHEN a.kind = 'csat' THEN CASE WHEN a.score >= 4 THEN 1 ELSE 0 END END::float8 AS csat,
+                   CASE WHEN a.kind = 'csat' THEN (a.sentiment = 'good')::int4 END::float8 AS csat,
                    NULL::float8 AS csat_low,
                    NULL::float8 AS csat_high
               FROM (%s UNION ALL %s) a
@@ -125,7 +124,8 @@ class ClmFeedbackReport(models.Model):
                    END AS product_tmpl_id,
                    cu.id AS user_id, cu.sale_team_id AS team_id, NULL::int4 AS wave_id, 'csat' AS kind, e.date,
                    r.rating AS score,
-                   CASE WHEN r.rating >= 4 THEN 'good' WHEN r.rating >= 3 THEN 'neutral' ELSE 'bad' END AS sentiment,
+                   CASE WHEN r.rating >= %(good)s THEN 'good' WHEN r.rating >= %(neutral)s THEN 'neutral' ELSE 'bad' END
+                       AS sentiment,
                    r.feedback AS comment
               FROM rating_rating r
               JOIN res_partner x ON x.id = r.partner_id
@@ -137,7 +137,7 @@ class ClmFeedbackReport(models.Model):
              WHERE r.consumed AND r.rating > 0
             """,
             id=self._select_id("rating.rating", SQL("r.id")), date=self.env["clm.event"]._event_rating_date(),
-            stage=self.env["clm.kpi.facts"]._stage_at(SQL("e")),
+            stage=self.env["clm.kpi.facts"]._stage_at(SQL("e")), neutral=LIMITS[CSAT][0], good=LIMITS[CSAT][1],
         )
 
     @api.model
@@ -168,7 +168,7 @@ class ClmFeedbackReport(models.Model):
             "CASE WHEN COUNT(%(nps)s) > 0 THEN LEAST(GREATEST("
             "AVG(%(nps)s) + %(reach)s * sqrt(GREATEST(AVG(%(nps)s ^ 2) - AVG(%(nps)s) ^ 2, 0) / COUNT(%(nps)s))"
             ", -100), 100) END",
-            nps=self._field_to_sql(self._table, "nps", query), reach=sign * Z,
+            nps=self._field_to_sql(self._table, "nps", query), reach=sign * Z95,
         )
 
     def _csat_limit(self, sign, query) -> SQL:
@@ -178,7 +178,7 @@ class ClmFeedbackReport(models.Model):
             "(SUM(%(csat)s) + %(half)s"
             " + %(reach)s * sqrt(AVG(%(csat)s) * (COUNT(%(csat)s) - SUM(%(csat)s)) + %(quarter)s))"
             " / (COUNT(%(csat)s) + %(square)s)",
-            csat=csat, half=Z * Z / 2, quarter=Z * Z / 4, square=Z * Z, reach=sign * Z,
+            csat=csat, half=Z95 * Z95 / 2, quarter=Z95 * Z95 / 4, square=Z95 * Z95, reach=sign * Z95,
         )
         # at 0 and 1 the limit is the share itself, which floats may miss by a hair
         bounded = (

@@ -50,6 +50,7 @@ from . import test_contract_text
 from . import test_contract_wizards
 from . import test_customer_page
 from . import test_customer_page_browser
+from . import test_customer_page_story
 from . import test_customer_summary
 from . import test_customer_value
 from . import test_engine
@@ -96,6 +97,7 @@ from . import test_policy_preview
 from . import test_portal
 from . import test_portal_billing
 from . import test_referral
+from . import test_referral_facts
 from . import test_report_screens
 from . import test_reports
 from . import test_score_backtest
@@ -109,6 +111,7 @@ from . import test_tools_bgnbd
 from . import test_tools_bgnbd_fit
 from . import test_tools_changes
 from . import test_tools_comparison
+from . import test_tools_feedback
 from . import test_tools_funnel
 from . import test_tools_health
 from . import test_tools_kpi_math

@@ -8,7 +8,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.tools.pdf import PdfReader
 from odoo.tools.safe_eval import safe_eval
 
-from .test_customer_page import PageCase
+from .page_common import PageCase
 
 REPORT = "clm.action_report_customer_summary"
 

@@ -1,19 +1,16 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
 
-from odoo import SUPERUSER_ID, api, fields
+from odoo import fields
 from odoo.fields import Command
-from odoo.modules.registry import Registry
-from odoo.tests import BaseCase, get_db_name, tagged
-from odoo.tools import SQL, config
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from .worker_common import WorkerCase
 
 CUSTOMERS = 60
 
 
 @tagged("post_install", "-at_install")
-class TestPlaybookConcurrency(BaseCase):
+class TestPlaybookConcurrency(WorkerCase):
     """Two processes on a real database, real commits: every step is done once, whoever does it."""
 
     def setUp(self):
@@ -37,21 +34,6 @@ class TestPlaybookConcurrency(BaseCase):
             playbook._activate()
             playbook._unlocked().activated_at = fields.Datetime.subtract(fields.Datetime.now(), days=1)
 
-    def _env(self):
-        cr = Registry(get_db_name()).cursor()
-        env = api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
-
-        class Committed:
-            def __enter__(self):
-                return env
-
-            def __exit__(self, exception, *args):
-                if exception is None:
-                    cr.commit()  # pylint: disable=invalid-commit
-                cr.close()
-
-        return Committed()
-
     def _remove(self):
         with self._env() as env:
             env.cr.execute(SQL("DELETE FROM clm_effect WHERE playbook_id = ANY(%s)", self.playbook_ids))
@@ -61,33 +43,6 @@ class TestPlaybookConcurrency(BaseCase):
             env["res.partner"].browse(self.partner_ids).unlink()
             env.flush_all()
             env.cr.execute(SQL("DELETE FROM clm_queue WHERE partner_id = ANY(%s)", self.partner_ids))
-
-    def _start(self, script, *arguments):
-        """Start a worker and wait until it has loaded the registry."""
-        environment = {
-            **os.environ,
-            "ODOO_RC": config["config"] or os.environ.get("ODOO_RC", ""),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        worker = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name(script), get_db_name(), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )
-        self.addCleanup(worker.stdin.close)
-        self.addCleanup(worker.stdout.close)
-        self.addCleanup(worker.kill)
-        self.assertEqual(worker.stdout.readline(), "ready\n")
-        return worker
-
-    def _run(self, *workers):
-        """Let all of them go at the same time and wait for the end.
-
-        :return: list of exit codes
-        """
-        for worker in workers:
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-        return [worker.wait(120) for worker in workers]
 
     def test_two_engines_make_and_two_runners_do_every_step_once(self):
         with self._env() as env:

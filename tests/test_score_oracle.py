@@ -6,6 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..tools import bgnbd, health, rfm, rhythm
+from ..tools.feedback import SCALES
 from .score_common import ScoreCase
 
 TODAY = date(2026, 6, 10)
@@ -60,7 +61,7 @@ class TestScoreOracle(ScoreCase):
         chance, answers = random.Random(seed), {}
         for partner in list(bought)[::3]:
             kind = chance.choice(("nps", "csat"))
-            score = chance.randint(*health.SCALES[kind])
+            score = chance.randint(*SCALES[kind])
             feedback = self.env["clm.feedback"].sudo().create(
                 {"contact_id": partner.id, "partner_id": partner.id, "kind": kind})
             self.env.flush_all()

@@ -7,6 +7,7 @@ one currency, untaxed. ``models/clm_customer_score_select.py`` says the same in 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from .feedback import SCALES
 from .score import Explained, Part, band, score
 
 #: The parts, in the order in which they are explained.
@@ -24,9 +25,6 @@ BANDS: Final = {"low": "red", "middle": "yellow", "high": "green"}
 
 #: Missed obligations at which their part is 0.
 MISSED: Final = 3
-
-#: Least and greatest score by kind of feedback.
-SCALES: Final = {"nps": (0, 10), "csat": (1, 5)}
 
 
 class Health(NamedTuple):

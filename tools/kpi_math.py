@@ -18,6 +18,9 @@ NA = "na"
 UP = "up"
 DOWN = "down"
 
+#: Quantile of the normal distribution for intervals of 95 %.
+Z95 = 1.959964
+
 _SIGNS = {UP: 1, DOWN: -1}
 
 
@@ -126,7 +129,7 @@ def ratio(numerator: float | None, denominator: float | None) -> float | None:
     return None if numerator is None or not denominator else numerator / denominator
 
 
-def wilson(successes: float, cases: float, z: float = 1.959964) -> tuple[float, float] | None:
+def wilson(successes: float, cases: float, z: float = Z95) -> tuple[float, float] | None:
     """Give the interval in which a proportion lies, by Wilson's score.
 
     (s + z²/2 ± z * sqrt(s * (n - s) / n + z²/4)) / (n + z²): Wilson 1927, without correction for continuity.
