@@ -89,9 +89,11 @@ class ClmCustomerPage(models.AbstractModel):
 
     @api.model
     def _say_recency(self, score):
-        return self.env._(
-            "last bought %(ago)s ago, usually every %(rhythm)s",
-            ago=self._days_words(score.days_since), rhythm=self._days_words(round(score.rhythm_days)))
+        """Who bought on few days has no rhythm of their own: that of the others is not told as theirs."""
+        words = {"ago": self._days_words(score.days_since), "rhythm": self._days_words(round(score.rhythm_days))}
+        if score.own_rhythm:
+            return self.env._("last bought %(ago)s ago, usually every %(rhythm)s", **words)
+        return self.env._("last bought %(ago)s ago, others usually buy every %(rhythm)s", **words)
 
     @api.model
     def _say_trend(self, score):

@@ -258,6 +258,18 @@ class TestCustomerPageSuccess(PageCase):
         months = self._page(self.viewer)["health"]["months"]
         self.assertEqual([month["value"] for month in months], [40, 40, *[None] * 6, 60, 60, 80, 77])
 
+    def test_recency_when_there_is_no_own_rhythm_then_said_to_be_that_of_others(self):
+        other = self._create_partner("Regular")
+        for days in (60, 40, 20):
+            self._create_order(other, self.days_ago(days))
+        self._create_order(self.partner, self.days_ago(10))
+        self.env["clm.lifecycle.engine"]._sync((other | self.partner).ids)
+        self.env["clm.customer.score"]._refresh()
+        for partner, said in ((other, "ago, usually every 20 days"), (self.partner, "ago, others usually buy every")):
+            recency = self._page(self.viewer, partner)["health"]["parts"][0]
+            self.assertEqual(recency["code"], "recency")
+            self.assertIn(said, recency["text"])
+
     def test_purchases_expected_when_there_is_a_model_then_of_it(self):
         for days in (200, 100, 30):
             self._create_order(self.partner, self.days_ago(days))
